@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createApprovalStore } from '../approvals/approval-store.ts';
 import type { AuditWriter } from '../checklist/audit/audit-writer.ts';
 import type { QuotaReport } from '../checklist/contracts/quota-report.ts';
 import { createDeployStore } from '../checklist/deploy/deploy-store.ts';
@@ -80,6 +81,10 @@ export function assembleDeploys(
       onStage: (stage) => logger.info({ stage }, 'a deploy reached a stage'),
     }),
     store: createDeployStore(table, settings.ocrFunction),
+    // Apart from those of the table: nothing that works on the table finds them.
+    approvals: createApprovalStore(table, `${settings.ocrFunction}#deploys`, context.warnOnce),
+    policy: settings.approvalPolicy,
+    approvalMs: settings.approvalMs,
     clock,
     checklist: parts.checklist,
     audit: parts.audit,

@@ -4,7 +4,7 @@ import { type Result, refuse, succeed } from '../lib/result.ts';
 import { type ChangedFact, changedFacts, type Fingerprint } from './fingerprint.ts';
 
 /** Actions that need an approval. */
-export const APPROVED_ACTIONS = ['flush', 'restore', 'prune'] as const;
+export const APPROVED_ACTIONS = ['flush', 'restore', 'prune', 'deploy'] as const;
 export type ApprovedAction = (typeof APPROVED_ACTIONS)[number];
 
 const decided = { by: z.string(), at: z.number() };

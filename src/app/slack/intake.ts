@@ -29,7 +29,15 @@ export function assembleHandlers(
   const { answers: offers, places, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
   const { tableForms, deployForms, restoreRowsForm } = requests;
   const { pace } = settings;
-  const decide = createApprovalDecider({ tables, chat: answers, checkApprover, people, whoApproves, onError });
+  const decide = createApprovalDecider({
+    tables,
+    deploys: ports.deploys,
+    chat: answers,
+    checkApprover,
+    people,
+    whoApproves,
+    onError,
+  });
   const status = { states, links, permissions };
   const stepPorts = { steps, answers: offers, sampleImages: settings.sampleImages };
   const commands = commandTable({
@@ -62,6 +70,7 @@ export function assembleHandlers(
     scope,
     startStep: stepStarters({
       tables,
+
       forms: tableForms,
       planning,
       pace,

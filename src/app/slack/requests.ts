@@ -52,7 +52,7 @@ export function assembleRequests(
     logRequests: createLogRequests({ findLines: functionLog.findLines, results, answers, places, files, clock }),
     exportAudit: createAuditExport({ audit, files, places }),
     tableForms,
-    deployForms: createDeployForms({ deploys, download, ...modals }),
+    deployForms: createDeployForms({ deploys, download, chat, whoApproves, checkApprover, ...modals }),
     restoreRowsForm: createRestoreRowsForm({ results, askApproval: tableForms.ask, ...modals }),
   };
 }

@@ -51,7 +51,7 @@ export function assembleThreads(
       clock,
       onError,
     }),
-    deployThread: createDeployThread({ chat: answers, deploys: ports.deploys, onError }),
+    deployThread: createDeployThread({ chat: answers, deploys: ports.deploys, alerts, whoApproves, onError }),
     runFollowUps: createRunFollowUps({
       results,
       diagnoses,

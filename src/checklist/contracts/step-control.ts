@@ -1,3 +1,4 @@
+import type { Approval, Click, ClickRefusal, UseRefusal } from '../../approvals/approval.ts';
 import type { Result } from '../../lib/result.ts';
 import type { Fault, Outcome } from '../../pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../pipeline/package/deploy-errors.ts';
@@ -27,6 +28,12 @@ export type StepRefusal =
       readonly reached?: DeployStage;
       readonly undone?: 'undone' | { readonly failed: StepRefusal };
     }
+  /** A deploy of code that is not the running one, without an approval. */
+  | { readonly reason: 'approval-needed' }
+  /** The approval does not cover the deploy: it was not given, or what it was given on has changed. */
+  | { readonly reason: 'approval'; readonly refusal: UseRefusal }
+  | { readonly reason: 'approval-gone'; readonly approvalId: string }
+  | { readonly reason: 'click'; readonly refusal: ClickRefusal; readonly approval: Approval }
   /** The plan was carried out before, or there is no plan with that id. */
   | { readonly reason: 'deploy-gone' }
   | { readonly reason: 'nothing-deployed' }
@@ -116,6 +123,8 @@ export interface DeployView {
   readonly channel?: string;
   /** The message that shows it. */
   readonly message?: { readonly channel: string; readonly ts: string };
+  /** Who approved a deploy of new code. */
+  readonly approvedBy?: string;
 }
 
 /** How a deploy or rollback ended. */
@@ -129,7 +138,11 @@ export type DeployEvent =
   /** Its process stopped. Another one, or the next start, finishes it, as soon as nothing prevents that. */
   | { readonly kind: 'interrupted'; readonly deploy: DeployView; readonly until?: PipelineBusy }
   /** `isLate`: another process than the one that began it found the end. Emitted until every listener has succeeded. */
-  | { readonly kind: 'ended'; readonly deploy: DeployView; readonly end: DeployEnd; readonly isLate: boolean };
+  | { readonly kind: 'ended'; readonly deploy: DeployView; readonly end: DeployEnd; readonly isLate: boolean }
+  /** An approval was used or ended. Emitted until every listener has succeeded. */
+  | { readonly kind: 'approval-changed'; readonly approval: Approval }
+  /** What was approved did not begin. */
+  | { readonly kind: 'not-started'; readonly approval: Approval; readonly refusal: StepRefusal };
 
 /** `isShown`: it began, so an event shows how it ended. */
 export type DeployAnswer = Result<Deployed, StepRefusal> & { readonly isShown?: true };
@@ -143,6 +156,22 @@ export interface DeployControl {
    * this process stops before the end, another process finishes the deploy. Events show it in `channel`.
    */
   deploy(id: string, by: Person, channel?: string): Promise<DeployAnswer>;
+  /**
+   * Asks a second person for approval of a plan that brings new code: bound to the SHA-256 of the zip and to what the function
+   * is now. `deploy` refuses such a plan.
+   */
+  request(
+    id: string,
+    by: Person,
+    about: { readonly channel: string; readonly reason?: string },
+  ): Promise<Result<Approval, StepRefusal>>;
+  /** Stores the message of an approval; only clicks on that message count. */
+  setApprovalMessage(approvalId: string, ts: string): Promise<void>;
+  approval(approvalId: string): Promise<Approval | undefined>;
+  /** Requests of deploys that wait for a decision or for their start, oldest first. */
+  openApprovals(): Promise<readonly Approval[]>;
+  /** A click on Approve or Deny. An approved deploy starts at once, if everything is still as it was; events show it. */
+  click(approvalId: string, click: Click): Promise<Result<Approval, StepRefusal>>;
   /** The deploy that a rollback would undo, and the present state of the function. */
   planRollback(): Promise<Result<PlannedRollback, StepRefusal>>;
   /** Undoes a deploy once. `keeps`: the hash of the later code that the preview said would stay. */

@@ -28,6 +28,9 @@ const recordSchema = z.object({
   at: z.number().exactOptional(),
   /** The deploy before this one that is still in effect after this one is rolled back. */
   previous: z.string().exactOptional(),
+  /** The approval of new code, and who gave it. */
+  approvalId: z.string().exactOptional(),
+  approvedBy: z.string().exactOptional(),
   /** Whether the last work on it was a rollback. */
   isRollback: z.boolean().exactOptional(),
   /** The hash of code that was deployed later and that a rollback leaves in place. */
@@ -43,7 +46,20 @@ const recordSchema = z.object({
 });
 export type DeployRecord = z.infer<typeof recordSchema>;
 type Changes = Partial<
-  Pick<DeployRecord, 'state' | 'by' | 'at' | 'isRollback' | 'keeps' | 'channel' | 'message' | 'undoBecause' | 'end'>
+  Pick<
+    DeployRecord,
+    | 'state'
+    | 'by'
+    | 'at'
+    | 'isRollback'
+    | 'approvalId'
+    | 'approvedBy'
+    | 'keeps'
+    | 'channel'
+    | 'message'
+    | 'undoBecause'
+    | 'end'
+  >
 >;
 
 /**

@@ -2,6 +2,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { readDeployFacts } from '../../pipeline/package/deploy-facts.ts';
 import { readModuleSources } from '../../pipeline/package/failure-module.ts';
 import { planDeploy, previewRollback } from '../../pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../pipeline/package/function-update.ts';
@@ -21,7 +22,7 @@ export function createDeployWork(ports: {
   readonly modelId: string;
   /** Called at the beginning of each stage, besides the hooks of the deploy. */
   readonly onStage: (stage: DeployStage) => void;
-}): Pick<DeploysPorts, 'plan' | 'carryOut' | 'previewRollback' | 'rollBack'> {
+}): Pick<DeploysPorts, 'plan' | 'readFacts' | 'carryOut' | 'previewRollback' | 'rollBack'> {
   const { lambda, packages: location, clock, functionName, tableName, keyEncoding, modelId } = ports;
   const announced = (onStage: (stage: DeployStage) => void) => (stage: DeployStage) => {
     ports.onStage(stage);
@@ -33,6 +34,7 @@ export function createDeployWork(ports: {
       const target = { functionName, tableName, tableKeys: keys, keyEncoding, modelId };
       return planDeploy({ lambda, location, modules }, { ...target, ...defined({ given }) });
     },
+    readFacts: (plan) => readDeployFacts({ lambda, location }, plan),
     carryOut: (plan, { signal, onStage }) =>
       carryOutDeploy({ lambda, location, clock, signal }, plan, announced(onStage)),
     previewRollback: (plan) => previewRollback({ lambda }, plan),

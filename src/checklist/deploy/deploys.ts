@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { type Approval, isWaiting } from '../../approvals/approval.ts';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
 import { readJson } from '../../lib/json.ts';
 import { refuse, succeed } from '../../lib/result.ts';
-import type { DeployPlan, GivenPackage, RollbackView } from '../../pipeline/package/function-package.ts';
+import {
+  bringsCode,
+  type DeployPlan,
+  type GivenPackage,
+  type RollbackView,
+} from '../../pipeline/package/function-package.ts';
 import type {
   DeployAnswer,
   DeployControl,
@@ -14,10 +20,13 @@ import type {
   StepRefusal,
 } from '../contracts/step-control.ts';
 import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
+import { createDeployApprovals, type DeployApprovalPorts } from './deploy-approvals.ts';
 import { type DeployRecord, isInProgress } from './deploy-store.ts';
 import { type FinishDeployPorts, finishDeploy, planOf, refusalOf } from './finish-deploy.ts';
 
-export interface DeploysPorts extends FinishDeployPorts {
+export interface DeploysPorts
+  extends Omit<FinishDeployPorts, 'refusalToBegin'>,
+    Omit<DeployApprovalPorts, 'clock' | 'audit'> {
   readonly exclusive: ExclusivePorts;
   readonly plan: (given: GivenPackage | undefined) => Promise<DeployPlan>;
   readonly previewRollback: (plan: DeployPlan) => Promise<RollbackView>;
@@ -36,6 +45,8 @@ const SHOW_FOR_OTHERS_MS = 15_000;
 /** See DeployControl for the guarantees. */
 export function createDeploys(ports: DeploysPorts): Deploys {
   const { store, clock } = ports;
+  const requests = createDeployApprovals(ports);
+  const finishPorts: FinishDeployPorts = { ...ports, refusalToBegin: requests.use };
   const closing = new AbortController();
   const events = createEmitter<DeployEvent>((error, { kind }) =>
     ports.warn(`a listener failed on the event ${kind} of a deploy`, error),
@@ -53,7 +64,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     const onStage = (stage: Extract<DeployEvent, { kind: 'stage' }>['stage']) =>
       void events.emit({ kind: 'stage', deploy, stage });
     try {
-      return await finishDeploy(ports, record, { signal, isRepeated, onStage });
+      return await finishDeploy(finishPorts, record, { signal, isRepeated, onStage });
     } catch (error) {
       await events.emit({ kind: 'interrupted', deploy });
       throw error;
@@ -70,7 +81,9 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   async function carryOut(
     id: string,
     from: DeployRecord['state'][],
-    set: Pick<DeployRecord, 'by' | 'keeps' | 'channel'> & { state: 'deploying' | 'rolling-back' },
+    set: Pick<DeployRecord, 'by' | 'keeps' | 'channel' | 'approvalId' | 'approvedBy'> & {
+      state: 'deploying' | 'rolling-back';
+    },
   ): Promise<DeployAnswer> {
     isBusy = true;
     own.add(id);
@@ -100,7 +113,37 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     }
   }
 
+  /** Has every request that was used or ended shown. `olderThanMs`: the process that ended it shows the newer ones. */
+  async function showApprovals(olderThanMs: number): Promise<void> {
+    for await (const approval of ports.approvals.unshown()) {
+      const { state } = approval;
+      const since = state.kind === 'used' ? state.usedAt : 'at' in state ? state.at : 0;
+      if (clock.now() - since < olderThanMs) continue;
+      if (await events.emit({ kind: 'approval-changed', approval })) await ports.approvals.setShown(approval.id);
+    }
+  }
+
+  /** Carries out what was approved. Whatever prevents it ends the approval. */
+  async function startApproved(approval: Approval): Promise<void> {
+    const { id, options, requestedBy: by, channel, state } = approval;
+    if (state.kind !== 'approved') return;
+    const deployId = readJson(optionsSchema, options)?.deployId ?? '';
+    const set = { state: 'deploying', by, channel, approvalId: id, approvedBy: state.by } as const;
+    const done = await carryOut(deployId, ['planned'], set);
+    if (!done.ok && !done.isShown) await events.emit({ kind: 'not-started', approval, refusal: done.refusal });
+    if (!done.ok)
+      await requests.end(id, 'approved', {
+        kind: 'void',
+        at: Math.round(clock.now()),
+        changed: [],
+        because: 'refused',
+      });
+    await showApprovals(0);
+  }
+
   async function recover(): Promise<void> {
+    await requests.endForgotten();
+    await showApprovals(SHOW_FOR_OTHERS_MS);
     if (isBusy) return;
     for (const record of await store.open()) {
       if (isInProgress(record)) await recoverWork(record);
@@ -156,7 +199,31 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         return refuse(refusalOf(error, ports));
       }
     },
-    deploy: (id, by, channel) => carryOut(id, ['planned'], { state: 'deploying', by, ...defined({ channel }) }),
+    async deploy(id, by, channel) {
+      const record = await store.read(id);
+      if (record && bringsCode(planOf(record))) return refuse({ reason: 'approval-needed' });
+      return carryOut(id, ['planned'], { state: 'deploying', by, ...defined({ channel }) });
+    },
+    async request(id, by, about) {
+      const record = await store.read(id);
+      if (!record) return refuse({ reason: 'deploy-gone' });
+      return requests.request(record, by, about).catch((error: unknown) => refuse(refusalOf(error, ports)));
+    },
+    setApprovalMessage: ports.approvals.setMessage,
+    approval: ports.approvals.read,
+    openApprovals: async () =>
+      (await Array.fromAsync(ports.approvals.open())).filter((approval) => isWaiting(approval, clock.now())),
+    async click(approvalId, click) {
+      try {
+        const decided = await requests.decide(approvalId, click);
+        if (!decided.ok) return decided;
+        const next = decided.value.state.kind === 'approved' ? startApproved(decided.value) : showApprovals(0);
+        next.catch((error) => ports.warn(`approval ${approvalId} could not be carried out`, error));
+        return decided;
+      } catch (error) {
+        return refuse(refusalOf(error, ports));
+      }
+    },
     async planRollback() {
       const last = await store.last();
       // A deploy that failed half-way can be rolled back as well.
@@ -182,11 +249,20 @@ export function createDeploys(ports: DeploysPorts): Deploys {
 }
 
 function viewOf(record: DeployRecord): DeployView {
-  const { id, by, channel, message } = record;
+  const { id, by, channel, message, approvedBy } = record;
   const isRollback = record.isRollback ?? record.state === 'rolling-back';
-  return defined({ id, kind: isRollback ? 'rollback' : 'deploy', by, plan: planOf(record), channel, message } as const);
+  return defined({
+    id,
+    kind: isRollback ? 'rollback' : 'deploy',
+    by,
+    plan: planOf(record),
+    channel,
+    message,
+    approvedBy,
+  } as const);
 }
 
+const optionsSchema = z.object({ deployId: z.string() });
 // The bot wrote these itself: their kind is checked, their details are taken as they are.
 const hasReason = (value: unknown) => z.looseObject({ reason: z.string() }).safeParse(value).success;
 const hasCode = (value: unknown) => z.looseObject({ codeSha256: z.string() }).safeParse(value).success;

@@ -25,6 +25,8 @@ export interface FinishDeployPorts {
   readonly audit: Pick<AuditWriter, 'record' | 'enqueue'>;
   readonly carryOut: (plan: DeployPlan, hooks: DeployHooks) => Promise<Deployed>;
   readonly rollBack: (plan: DeployPlan, hooks: DeployHooks & { readonly keeps?: string }) => Promise<Deployed>;
+  /** Why a deploy of new code may not begin: its approval does not cover it, as everything is now. */
+  readonly refusalToBegin: (record: DeployRecord) => Promise<StepRefusal | undefined>;
   /** The identity of the function's code that a proof is bound to. */
   readonly codeSha256: () => Promise<string>;
   readonly readFault: (error: unknown) => Fault;
@@ -159,6 +161,11 @@ export async function finishDeploy(
   }
 
   try {
+    const notCovered = record.state === 'deploying' ? await ports.refusalToBegin(record) : undefined;
+    if (notCovered) {
+      const end: DeployEnd = { kind: 'failed', refusal: notCovered };
+      return await conclude('refused', end, { kind: 'interrupted' }, `refused: ${notCovered.reason}`);
+    }
     await audit.record({
       who: isRepeated ? 'bot' : record.by,
       what,

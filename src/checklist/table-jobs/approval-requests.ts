@@ -103,7 +103,7 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
     },
     async decide(approvalId, click) {
       const approval = await approvals.read(approvalId);
-      if (!approval) return refuse({ reason: 'approval-gone', approvalId });
+      if (!approval || approval.action === 'deploy') return refuse({ reason: 'approval-gone', approvalId });
       const decision = decide(approval, click, ports.policy, now());
       if (!decision.ok) return refuse({ reason: 'click', refusal: decision.refusal, approval });
       const moved = await approvals.move(approvalId, 'pending', decision.value);

@@ -55,6 +55,8 @@ export const deployPlanSchema = z.object({
   inPlace: z.boolean(),
   /** The name of the given package. */
   given: z.string().exactOptional(),
+  /** SHA-256 of the given package in hex, as `sha256sum` prints it. */
+  givenSha256: z.string().exactOptional(),
   /** How the files of the new package differ from those of the running one; absent when that cannot be read. */
   files: fileChangesSchema.exactOptional(),
   /** The names of entries that lead outside of the package and are taken without the leading `../`. */
@@ -126,11 +128,16 @@ export async function planDeploy(
       handler === MODULE_HANDLER &&
       Object.entries(environment).every(([name, value]) => variables[name] === value),
     given: given && nameOf(given),
+    givenSha256: given && Buffer.from(sha256(base), 'base64').toString('hex'),
     files: before && compareFiles(before, nextContents),
     fromOutside: outside.length === 0 ? undefined : listNames(outside),
     codeKeyArn: code.SourceKMSKeyArn,
   });
 }
+
+/** Whether a deploy brings code that is not the running one: our handler around that needs no second person. */
+export const bringsCode = ({ given, givenSha256, former }: DeployPlan): boolean =>
+  given !== undefined && givenSha256 !== Buffer.from(former.codeSha256, 'base64').toString('hex');
 
 /** What a rollback would keep: nothing, or other code that the team deployed since. */
 export interface RollbackView {

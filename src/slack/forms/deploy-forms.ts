@@ -2,12 +2,16 @@ import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
 import type { DeployAnswer, DeployControl } from '../../checklist/contracts/step-control.ts';
 import { defined } from '../../lib/defined.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
+import type { Chat } from '../client/chat.ts';
 import { FileDownloadError, ForeignFileHostError } from '../client/file-download.ts';
 import type { Requester } from '../commands/command.ts';
+import type { ApproverCheck } from '../intake/approver-check.ts';
+import { deployApprovalMessage } from '../messages/checklist/deploy-approval-message.ts';
 import { IN_PLACE } from '../messages/checklist/deploy-message.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
 import { stepRefusalLines, stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
+import type { WhoApproves } from '../messages/table/approval-message.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { deployView, rollbackView } from './deploy-view.ts';
 import { fillForm } from './fill-form.ts';
@@ -28,6 +32,8 @@ export interface DeployForms {
   /** Plans a deploy of an uploaded zip, and shows the plan in the same modal. */
   inspectZip(viewId: string, file: UploadedFile, requester: Requester): Promise<Message | undefined>;
   deploy(id: string, requester: Requester): Promise<Message | undefined>;
+  /** Asks a second person for approval of a deploy of new code. */
+  ask(id: string, reason: string | undefined, requester: Requester): Promise<Message | undefined>;
   /** `keeps`: the hash of newer code that the form showed as kept. */
   rollback(id: string, keeps: string | undefined, requester: Requester): Promise<Message | undefined>;
 }
@@ -41,8 +47,12 @@ export function createDeployForms(ports: {
   openView: (triggerId: string, view: ModalView) => Promise<string>;
   updateView: (viewId: string, view: ModalView) => Promise<void>;
   download: (url: string) => Promise<Uint8Array>;
+  chat: Pick<Chat, 'post' | 'edit'>;
+  whoApproves: WhoApproves;
+  /** What a person may decide, looked up now. */
+  checkApprover: (person: string) => Promise<ApproverCheck>;
 }): DeployForms {
-  const { deploys, updateView } = ports;
+  const { deploys, updateView, chat, whoApproves } = ports;
 
   async function show(viewId: string, given: GivenPackage | undefined, requester: Requester): Promise<undefined> {
     const planned = await deploys.plan(requester.person, given);
@@ -85,6 +95,22 @@ export function createDeployForms(ports: {
       noteOutcome?.(outcomeOf(done));
       if (!done.ok) return stepRefusalMessage(done.refusal);
       return done.value.unchanged ? say(IN_PLACE) : undefined;
+    },
+    async ask(id, reason, { person, channel, noteOutcome }) {
+      const asked = await deploys.request(id, person, { channel, ...defined({ reason }) });
+      if (!asked.ok) return stepRefusalMessage(asked.refusal);
+      const approval = asked.value;
+      const ts = await chat.post(channel, deployApprovalMessage(approval, whoApproves));
+      await deploys.setApprovalMessage(approval.id, ts);
+      noteOutcome?.(`asked: approval ${approval.id} of a deploy`);
+      if (whoApproves.policy !== 'self')
+        return say('The request for approval is in the channel. The deploy starts as soon as an approver approves it.');
+      // The person has just submitted the form. Looked up now: they may have been deactivated since they opened it.
+      const approverCheck = await ports.checkApprover(person);
+      const decided = await deploys.click(approval.id, { decision: 'approve', by: person, channel, ts, approverCheck });
+      if (!decided.ok) return stepRefusalMessage(decided.refusal);
+      await chat.edit({ channel, ts }, deployApprovalMessage(decided.value, whoApproves));
+      return;
     },
     async rollback(id, keeps, { person, channel, noteOutcome }) {
       const done = await deploys.rollback(id, person, defined({ channel, keeps }));

@@ -17,7 +17,7 @@ import { CHOOSE_RESTORE, CONFIRM_ACTION } from './table-views.ts';
 export const formTable = (
   planning: PlanningPorts,
   forms: Pick<TableForms, 'ask' | 'askToKeep' | 'showRestore'>,
-  deploys: Pick<DeployForms, 'deploy' | 'inspectZip' | 'rollback'>,
+  deploys: Pick<DeployForms, 'deploy' | 'ask' | 'inspectZip' | 'rollback'>,
   putBack: Pick<RestoreRowsForm, 'ask'>,
   decide: DecideApproval,
 ): ReadonlyMap<string, FormHandler> =>

@@ -1,11 +1,14 @@
-import { type Approval, requestersOf } from '../../approvals/approval.ts';
+import { type Approval, type Click, requestersOf } from '../../approvals/approval.ts';
+import type { DeployControl } from '../../checklist/contracts/step-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
 import type { Requester } from '../commands/command.ts';
 import type { ApproverCheck } from '../intake/approver-check.ts';
 import type { People } from '../intake/people.ts';
+import { deployApprovalMessage } from '../messages/checklist/deploy-approval-message.ts';
 import { type Message, plainFact } from '../messages/kit/message.ts';
+import { stepRefusalMessage } from '../messages/refusals/step-refusals.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 
@@ -26,6 +29,7 @@ export type DecideApproval = (
 
 export function createApprovalDecider(ports: {
   tables: Pick<TableControl, 'approval' | 'click' | 'setMessage'>;
+  deploys: Pick<DeployControl, 'click'>;
   chat: Pick<Chat, 'edit'>;
   /** What this person may decide, looked up at the click. */
   checkApprover: (person: string) => Promise<ApproverCheck>;
@@ -40,6 +44,25 @@ export function createApprovalDecider(ports: {
     ports.chat
       .edit(message, approvalMessage(approval, whoApproves))
       .catch((error: unknown) => ports.onError(error, 'an approval was not edited'));
+
+  async function decideDeploy(
+    approvalId: string,
+    click: Click,
+    message: MessageLocation,
+    noteOutcome: Requester['noteOutcome'],
+  ): Promise<Message | undefined> {
+    const answer = await ports.deploys.click(approvalId, click);
+    const decided = answer.ok ? answer.value : answer.refusal.reason === 'click' ? answer.refusal.approval : undefined;
+    if (decided && decided.state.kind !== 'pending')
+      await ports.chat
+        .edit(message, deployApprovalMessage(decided, whoApproves))
+        .catch((error: unknown) => ports.onError(error, 'an approval was not edited'));
+    if (!answer.ok) return stepRefusalMessage(answer.refusal);
+    const { state } = answer.value;
+    const word = state.kind === 'withdrawn' ? 'withdrawn' : click.decision === 'approve' ? 'approved' : 'denied';
+    noteOutcome?.(`${word}: deploy ${approvalId}`);
+    return undefined;
+  }
 
   return async ({ approvalId, message, decision, reason }, { person, noteOutcome }) => {
     const { channel, ts } = message;
@@ -59,6 +82,7 @@ export function createApprovalDecider(ports: {
       approverCheck = 'neither';
     }
     const click = defined({ decision, by: person, isRequester, channel, ts, approverCheck, reason });
+    if (approval?.action === 'deploy') return decideDeploy(approvalId, click, message, noteOutcome);
     const answer = await tables.click(approvalId, click);
     if (!answer.ok) {
       // Also where somebody else's click came first, the message must show the decision.

@@ -1,6 +1,13 @@
+import type { Approval } from '../../approvals/approval.ts';
 import type { DeployControl, DeployEvent, DeployView } from '../../checklist/contracts/step-control.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
+import type { AlertDelivery } from '../delivery/alert-delivery.ts';
+import {
+  deployApprovalMessage,
+  deployNotStartedMessage,
+  deployRequestEndedMessage,
+} from '../messages/checklist/deploy-approval-message.ts';
 import {
   deployAskedMessage,
   deployEndMessage,
@@ -9,6 +16,7 @@ import {
   lateEndMessage,
 } from '../messages/checklist/deploy-message.ts';
 import type { Message } from '../messages/kit/message.ts';
+import type { WhoApproves } from '../messages/table/approval-message.ts';
 
 /** Shows each deploy and rollback in one message of its channel. */
 export interface DeployThread {
@@ -19,6 +27,8 @@ export interface DeployThread {
 export function createDeployThread(ports: {
   chat: Pick<Chat, 'post' | 'edit'>;
   deploys: Pick<DeployControl, 'setMessage'>;
+  alerts: Pick<AlertDelivery, 'put'>;
+  whoApproves: WhoApproves;
   onError: (error: unknown, message: string) => void;
 }): DeployThread {
   const { chat, onError } = ports;
@@ -70,8 +80,24 @@ export function createDeployThread(ports: {
       .catch((error: unknown) => onError(error, 'the requester of a deploy was not notified of its end'));
   }
 
+  async function showDecision(approval: Approval): Promise<void> {
+    const { id, channel, ts } = approval;
+    if (ts === undefined) return;
+    await chat.edit({ channel, ts }, deployApprovalMessage(approval, ports.whoApproves)).catch((error: unknown) => {
+      if (classifySlackError(error).kind !== 'refused') throw error;
+      onError(error, 'Slack refuses to edit the message of a request.');
+    });
+    const message = deployRequestEndedMessage(approval);
+    if (message) await ports.alerts.put(id, { to: 'thread', message });
+  }
+
   return {
     async handle(event) {
+      if (event.kind === 'approval-changed') return showDecision(event.approval);
+      if (event.kind === 'not-started') {
+        const message = deployNotStartedMessage(event.refusal);
+        return ports.alerts.put(event.approval.id, { to: 'thread', message });
+      }
       const { deploy } = event;
       switch (event.kind) {
         case 'begun': {

@@ -1,7 +1,9 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
 import { createDeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
 import { createDeploys, type Deploys } from '../../../src/checklist/deploy/deploys.ts';
+import { readDeployFacts } from '../../../src/pipeline/package/deploy-facts.ts';
 import { carryOutDeploy, carryOutRollback } from '../../../src/pipeline/package/function-update.ts';
 import { createDeployThread } from '../../../src/slack/threads/deploy-thread.ts';
 import { createLease } from '../../../src/state/lease.ts';
@@ -91,6 +93,10 @@ function copy(
   const audit = createMemoryAudit();
   const deploys: Deploys = createDeploys({
     store: createDeployStore(table, 'fn'),
+    approvals: createApprovalStore(table, 'fn#deploys'),
+    readFacts: (plan) => readDeployFacts({ lambda, location: rig.location }, plan),
+    policy: 'second-person',
+    approvalMs: 15 * 60_000,
     clock,
     audit,
     checklist: { begin: async () => ({ end: async () => {} }), disprove: async () => {} },
@@ -109,7 +115,13 @@ function copy(
     readFault: (error) => ({ reason: 'configuration', message: String(error), fix: '' }),
     warn: () => {},
   });
-  const thread = createDeployThread({ chat: slack.chat, deploys, onError: () => {} });
+  const thread = createDeployThread({
+    chat: slack.chat,
+    deploys,
+    alerts: { put: async () => {} },
+    whoApproves: { policy: 'second-person', approvers: ['U2'] },
+    onError: () => {},
+  });
   deploys.watch(thread.handle);
   return { deploys, clock, audit };
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach } from 'vitest';
+import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
 import type { DeployEvent } from '../../../src/checklist/contracts/step-control.ts';
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
@@ -8,6 +9,7 @@ import { type Checklist, createChecklist } from '../../../src/checklist/steps/ch
 import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
+import type { DeployFacts } from '../../../src/pipeline/package/deploy-facts.ts';
 import type { DeployPlan, RollbackView } from '../../../src/pipeline/package/function-package.ts';
 import type { Deployed } from '../../../src/pipeline/package/function-update.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
@@ -19,6 +21,13 @@ import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.t
 
 export const LEASE_MS = 2_000;
 export const PLAN = plannedDeploy().plan;
+export const FACTS: DeployFacts = {
+  functionArn: 'arn:aws:lambda:us-east-1:016164185850:function:fn',
+  codeSha256: PLAN.former.codeSha256,
+  handler: PLAN.former.handler,
+  revisionId: 'revision 1',
+  areStored: true,
+};
 export const DENIED = { reason: 'access-denied', message: 'not allowed', fix: 'lambda:UpdateFunctionCode' } as const;
 
 let dynamo: LocalDynamo;
@@ -33,6 +42,8 @@ export let world: {
   stopFile: boolean;
   plan: DeployPlan;
   meanwhile?: () => Promise<void>;
+  /** The function as it is now. */
+  facts: DeployFacts;
   /** The preview of a rollback. */
   found: RollbackView;
 };
@@ -49,7 +60,7 @@ export function freshForEachTest(): void {
     table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
     checklistStore = createChecklistStore(table, 'fn');
     store = createDeployStore(table, 'fn');
-    world = { stopFile: false, plan: PLAN, found: {} };
+    world = { stopFile: false, plan: PLAN, facts: FACTS, found: {} };
     done = [];
     events = [];
     audit = createMemoryAudit();
@@ -106,6 +117,10 @@ export function copy(
   };
   const deploys = createDeploys({
     store,
+    approvals: createApprovalStore(table, 'fn#deploys'),
+    readFacts: async () => world.facts,
+    policy: 'second-person',
+    approvalMs: 15 * 60_000,
     clock,
     checklist,
     audit,

@@ -54,6 +54,7 @@ test('a click tells whether the clicker is the requester under another id, and d
           return { ok: false, refusal: { reason: 'no-backup' } };
         },
       },
+      deploys: { click: () => Promise.reject(new Error('not a deploy')) },
       chat: { edit: async () => {} },
       checkApprover: async () => 'approver',
       people: peopleWith(users),
@@ -105,6 +106,7 @@ test('a request whose message is not stored, because the process died after it w
         return { ok: false, refusal: { reason: 'no-backup' } };
       },
     },
+    deploys: { click: () => Promise.reject(new Error('not a deploy')) },
     chat: { edit: async () => {} },
     checkApprover: async () => 'approver',
     people: peopleWith(),

@@ -20,6 +20,9 @@ describe('a zip that cannot be downloaded', () => {
         ...idleControls(createScriptedRunControl()).deploys,
         plan: async () => refuse({ reason: 'deploy-gone' }),
       },
+      chat: { post: async () => '1.0', edit: async () => {} },
+      whoApproves: { policy: 'second-person', approvers: [] },
+      checkApprover: async () => 'neither',
       openView: async () => 'V1',
       async updateView(_, view) {
         views.push(view);

@@ -1,3 +1,4 @@
+import type { Approval } from '../../../src/approvals/approval.ts';
 import type { DeployView, PlannedDeploy } from '../../../src/checklist/contracts/step-control.ts';
 import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import type { ChecklistView, StepView } from '../../../src/checklist/model/checklist-view.ts';
@@ -49,6 +50,33 @@ export const autopilotRecord = (changes: Partial<AutopilotRecord> = {}): Autopil
   plannedAt: NOW - 30_000,
   attempts: {},
   ...changes,
+});
+
+/** A request to deploy new code. */
+export const deployApproval = (change: Partial<Approval> = {}): Approval => ({
+  id: 'a-9',
+  action: 'deploy',
+  fingerprint: [
+    { name: 'function', value: 'arn:aws:lambda:us-east-1:016164185850:function:TimesheetOCR-ocr-dev' },
+    { name: 'package', value: 'new.zip' },
+    { name: 'SHA-256 of the zip', value: 'ab'.repeat(32) },
+    { name: 'running code', value: 'Zm9ybWVyIGNvZGUgb2YgdGhlIGZ1bmN0aW9uLi4uLi4=' },
+    { name: 'revision', value: 'revision 1' },
+    { name: 'rollback target', value: 'Zm9ybWVyIGNvZGUgb2YgdGhlIGZ1bmN0aW9uLi4uLi4=' },
+    { name: 'OCR version', value: '2.6.1 to 3.0.0' },
+    { name: 'files added', value: 'rescan_failure_logging.py, rescan_failure_record.py' },
+    { name: 'files changed', value: 'none' },
+    { name: 'files missing', value: 'team_roster.json' },
+  ],
+  options: '{"kind":"deploy","deployId":"d-1"}',
+  requestedBy: 'U0OPERATOR',
+  requestedAt: 0,
+  expiresAt: 900_000,
+  reason: 'a fix',
+  channel: 'C1',
+  ts: '1.0',
+  state: { kind: 'pending' },
+  ...change,
 });
 
 /** A deploy that goes on. */

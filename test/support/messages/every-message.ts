@@ -14,6 +14,11 @@ import * as autopilot from '../../../src/slack/messages/checklist/autopilot-mess
 import * as checklistAnswers from '../../../src/slack/messages/checklist/checklist-answers.ts';
 import { checklistMessage, historyMessage } from '../../../src/slack/messages/checklist/checklist-message.ts';
 import {
+  deployApprovalMessage,
+  deployNotStartedMessage,
+  deployRequestEndedMessage,
+} from '../../../src/slack/messages/checklist/deploy-approval-message.ts';
+import {
   deployAskedMessage,
   deployEndMessage,
   deployedMessage,
@@ -59,7 +64,14 @@ import { approvalMessage, requestEndedMessage } from '../../../src/slack/message
 import * as tables from '../../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../../src/slack/messages/table/table-refusals.ts';
 import { runPlan } from '../memory/scripted-run-control.ts';
-import { autopilotRecord, checklistView, deployInProgress, plannedDeploy, scopeFound } from './checklist-builders.ts';
+import {
+  autopilotRecord,
+  checklistView,
+  deployApproval,
+  deployInProgress,
+  plannedDeploy,
+  scopeFound,
+} from './checklist-builders.ts';
 import {
   approvals,
   auditEntry,
@@ -114,6 +126,17 @@ const statesOf = (worse: Worse): readonly status.ShownState[] =>
       links: new Map([...(one ? [[one.runId, worse('https://x.example/a b')] as const] : [])]),
     })),
   );
+
+const DEPLOY_APPROVALS = [
+  deployApproval(),
+  deployApproval({ alsoRequestedBy: ['U0APPROVER'] }),
+  deployApproval({ state: { kind: 'used', by: 'U0APPROVER', at: 1, usedAt: 2 } }),
+  deployApproval({ state: { kind: 'denied', by: 'U0APPROVER', at: 1 } }),
+  deployApproval({ state: { kind: 'expired', at: 1 } }),
+  deployApproval({
+    state: { kind: 'void', at: 1, changed: [{ name: 'revision', before: 'R 1', after: 'R 2' }], because: 'changed' },
+  }),
+];
 
 export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rendered | undefined)[]>> = {
   alertOf: (worse) =>
@@ -223,6 +246,13 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     deployedMessage(worse({ codeSha256: 'C 1', versionBefore: '3', versionAfter: '4' }), worse('U0OPERATOR')),
   ],
   rolledBackMessage: (worse) => [rolledBackMessage(worse({ codeSha256: 'C 1' }), worse('U0OPERATOR'))],
+  deployApprovalMessage: (worse) =>
+    DEPLOY_APPROVALS.map((approval) =>
+      deployApprovalMessage(worse(approval), { policy: 'second-person', approvers: worse(['U0APPROVER']) }),
+    ),
+  deployRequestEndedMessage: (worse) =>
+    DEPLOY_APPROVALS.flatMap((approval) => deployRequestEndedMessage(worse(approval)) ?? []),
+  deployNotStartedMessage: (worse) => stepRefusals.map((refusal) => deployNotStartedMessage(worse(refusal))),
   deployAskedMessage: (worse) => [deployAskedMessage(worse(deployInProgress()))],
   deployingMessage: (worse) => [
     deployingMessage(worse(deployInProgress())),

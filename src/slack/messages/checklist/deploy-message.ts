@@ -141,10 +141,10 @@ const STAGES: Readonly<Record<Extract<DeployEvent, { kind: 'stage' }>['stage'], 
 
 /** The live message while it goes on. */
 export const deployingMessage = (deploy: DeployView, stage?: keyof typeof STAGES): Message =>
-  say(
-    `${nameOf(deploy)} is in progress${stage === undefined ? '' : `: ${STAGES[stage]}`}.`,
-    `Requested by ${mention(deploy.by)}.`,
-  );
+  say(`${nameOf(deploy)} is in progress${stage === undefined ? '' : `: ${STAGES[stage]}`}.`, requestedLine(deploy));
+
+const requestedLine = ({ by, approvedBy }: DeployView): string =>
+  `Requested by ${mention(by)}${approvedBy === undefined ? '' : `, approved by ${mention(approvedBy)}`}.`;
 
 /** Its process stopped before the end. */
 export function deployInterruptedMessage({ deploy, until }: Extract<DeployEvent, { kind: 'interrupted' }>): Message {
@@ -166,7 +166,7 @@ export function deployEndMessage(deploy: DeployView, end: DeployEnd): Message {
   const isUndone = refusal.reason === 'deploy' && refusal.undone === 'undone';
   return compose({
     fact: `${nameOf(deploy)} ${isUndone ? 'failed and was rolled back' : 'failed'}.`,
-    lines: [...stepRefusalLines(refusal), `Requested by ${mention(deploy.by)}.`],
+    lines: [...stepRefusalLines(refusal), requestedLine(deploy)],
   });
 }
 

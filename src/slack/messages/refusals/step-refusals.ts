@@ -12,6 +12,16 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
   switch (refusal.reason) {
     case 'deploy':
       return [...deployRefusalLines(refusal.refusal), ...reachedLines(refusal), ...undoneLines(refusal)];
+    case 'approval-needed':
+      return [
+        'Nothing was deployed: new code needs the approval of a second person.',
+        'Attach the zip in the form of `/rescan deploy`, and ask for approval there.',
+      ];
+    case 'approval':
+      return [...tableRefusalLines({ reason: 'use', refusal: refusal.refusal }), '`/rescan deploy` asks again.'];
+    case 'approval-gone':
+    case 'click':
+      return tableRefusalLines(refusal);
     case 'deploy-gone':
       return ['Nothing was done: this was already deployed or rolled back.', 'Start again with `/rescan deploy`.'];
     case 'nothing-deployed':

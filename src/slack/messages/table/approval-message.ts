@@ -28,7 +28,7 @@ export interface WhoApproves {
 const MAX_MENTIONED = 10;
 
 /** Mentions those who may approve: a mention notifies them before the request expires. */
-function approversLine({ approvers, policy }: WhoApproves, approval: Approval): string {
+export function approversLine({ approvers, policy }: WhoApproves, approval: Approval): string {
   const until = clockTime(approval.expiresAt);
   const requesters = requestersOf(approval);
   if (policy === 'self')
