@@ -37,6 +37,8 @@ export interface PipelineReader {
   countBackup(backupId: string): Promise<number>;
   /** Whether the table has exactly the records of a backup and its supplements, field by field. */
   tableEquals(backupId: string): Promise<boolean>;
+  /** The images with rows that were stored since then, epoch ms. */
+  imagesStoredSince(at: number): Promise<ReadonlySet<string>>;
   close(): void;
 }
 
@@ -115,6 +117,12 @@ export function createPipelineReader(endpoint: string): PipelineReader {
       const expected = byKey([...(await itemsIn(backupId, 'data')), ...(await itemsIn(backupId, 'supplement'))]);
       return isDeepStrictEqual(byKey(await scan()), expected);
     },
+    imagesStoredSince: async (at) =>
+      new Set(
+        (await scan())
+          .filter(({ ProcessingTimestamp, Rejected }) => !Rejected && Date.parse(String(ProcessingTimestamp?.S)) >= at)
+          .map(({ SourceImage }) => String(SourceImage?.S)),
+      ),
     close() {
       dynamodb.destroy();
       s3.destroy();

@@ -52,6 +52,7 @@ const STEPS: readonly (readonly [name: string, play: (context: TourContext, chec
   ['The breaker stops a run; diagnosis, CSV, resume and retry', trip],
   ['The diff, and a hand-made correction restored', restoredRow],
   ['The backup restored, and compared record by record', restored],
+  ['A run whose last rows never arrive is reported as failed, and a retry repairs it', lostRows],
   ['The audit', audited],
 ];
 
@@ -209,6 +210,47 @@ async function restored({ people, pipeline, sees, approve, shared }: TourContext
     'the bot reports equal checksums, and a comparison record by record confirms it',
     await pipeline.tableEquals(shared.backupId),
   );
+}
+
+async function lostRows({ people, pipeline, sees, turn, until }: TourContext, check: Check): Promise<void> {
+  // At most half of the breaker's window is without rows, so that the run reaches its end.
+  const STORED_FIRST = IMAGES - 10;
+  await turn(
+    { writesNothing: true, writesFirst: STORED_FIRST },
+    `the function stores the rows of ${STORED_FIRST} more images, and then only reports that it does`,
+  );
+  const begun = Date.now();
+  await people.command('operator', '/rescan start keep pace=600');
+  const preview = await sees(/Rescan r-0004 would invoke/);
+  await people.click('operator', preview.ts, buttonOf(preview, /plan_start/));
+  const lost = wholeText(await sees(/Rescan r-0004 lost rows: \d+ images have no rows in the table/));
+  const reported = Number(/lost rows: (\d+) images/.exec(lost)?.[1] ?? 0);
+  const stored = await pipeline.imagesStoredSince(begun);
+  check(
+    `the run is reported as failed: ${reported} images were processed, and have no rows in the table`,
+    reported > 0 && stored.size <= STORED_FIRST,
+  );
+  const report = wholeText(await sees(/Report of Rescan r-0004/));
+  check('its report begins with them', /^\S+ Report of Rescan r-0004: \*?\d+ images have no rows/.test(report));
+  await until('the CSV of the images without rows', async () => {
+    const rows = csvRows(await people.file(/failed-images\.csv/, WITHIN_MS));
+    return rows.filter(({ FailureType }) => FailureType === 'NO_ROWS').length === reported;
+  });
+  const csv = csvRows(await people.file(/failed-images\.csv/, WITHIN_MS));
+  check(
+    'the CSV lists exactly these images, and none of them has rows',
+    csv.every(({ FailureType, ImageKey = '' }) => FailureType !== 'NO_ROWS' || !stored.has(ImageKey)),
+  );
+  await people.command('viewer', '/rescan history');
+  const history = wholeText(await sees(/(?:1 rescan so far|The last \d+ rescans)/));
+  check('its checklist is closed as failed', history.includes('failed with Rescan r-0004'));
+  await turn({ writesNothing: false }, 'the function stores rows again');
+  await people.command('operator', '/rescan retry type=NO_ROWS');
+  const retry = await sees(/Rescan r-0005 would invoke/);
+  await people.click('operator', retry.ts, buttonOf(retry, /plan_start/));
+  await sees(new RegExp(`Rescan r-0005 is complete: ${reported} of ${reported}`));
+  const repaired = await pipeline.imagesStoredSince(begun);
+  check('after the retry of exactly these images, each of them has its rows', repaired.size === stored.size + reported);
 }
 
 async function audited({ people, sees }: TourContext, check: Check): Promise<void> {

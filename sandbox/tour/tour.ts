@@ -64,6 +64,7 @@ async function main(): Promise<void> {
       MESSAGE_EDIT_SECONDS: '1',
       MAX_IN_FLIGHT: '20',
       PACE: '600',
+      ROWS_WAIT_SECONDS: '2',
     },
     logPath: join(folder, 'bot.log'),
     // Long, because a slow machine must not fail the tour.

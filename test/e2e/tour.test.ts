@@ -21,7 +21,7 @@ const resultSchema = z.strictObject({
         because: z.string().exactOptional(),
       }),
     )
-    .length(6),
+    .length(7),
 });
 
 function tour(args: readonly string[]) {

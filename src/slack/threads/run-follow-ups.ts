@@ -6,6 +6,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
+import { numbersOf } from '../../run/rules/numbers.ts';
 import { doneOf } from '../../run/rules/totals.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
@@ -80,8 +81,7 @@ async function executeFollowUp(followUp: FollowUp, step: Step, ports: FollowUpPo
       if (found.ok) await thread.post(diagnosisMessage(found.value, ports.clock.now()));
     });
   await step('report', () => postReport(run, thread, ports));
-  if (run.totals.failed + run.totals.noRows > 0 || kind === 'tripped')
-    await step('csv', () => shareFailures(run, thread, ports));
+  if (numbersOf(run).toRetry > 0 || kind === 'tripped') await step('csv', () => shareFailures(run, thread, ports));
 }
 
 /** Where the results of a run are posted. */

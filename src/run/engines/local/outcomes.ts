@@ -1,9 +1,10 @@
 import { delayCeilingMs } from '../../../lib/async/backoff.ts';
 import { defined } from '../../../lib/defined.ts';
 import { type Fault, failureOf, type InvocationResult, type Outcome } from '../../../pipeline/invoke/invocation.ts';
-import type { OutcomeRecord } from '../../model/types.ts';
+import type { OutcomeRecord, Trip } from '../../model/types.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
+import { doneCount } from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
 import { judgeAttempt } from './attempt.ts';
 import type { EngineEffect, EngineEvent } from './engine-events.ts';
@@ -147,12 +148,16 @@ export function recordOutcomes(run: RunDraft, event: Event<'outcomes-recorded'>,
         effects,
       );
     }
-    // When every image is processed there is nothing to stop.
-    if (trip && run.rowCheck === 'not-begun') haltRun(run, { kind: 'trip', trip }, now, effects);
+    if (trip && !isTooLate(run, trip)) haltRun(run, { kind: 'trip', trip }, now, effects);
   }
   saveCheckpointIfDue(run, now, effects);
   append(run, now, effects);
 }
+
+/** When every image has an outcome, missing rows have nothing to stop but the check that finds all of them. */
+const isTooLate = (run: RunDraft, trip: Trip): boolean =>
+  run.rowCheck !== 'not-begun' ||
+  (trip.kind === 'failure-rate' && trip.withoutRows !== undefined && doneCount(run.progress) >= run.terms.total);
 
 /** The unsaved outcomes without the missing rows that another process has put on record. */
 function withoutKnown(unsaved: OutcomeRecord[], records: readonly OutcomeRecord[]): OutcomeRecord[] {

@@ -9,6 +9,7 @@ import type { AutopilotRecord } from '../../../checklist/model/autopilot-record.
 import type { ChecklistView } from '../../../checklist/model/checklist-view.ts';
 import type { StepFinding } from '../../../checklist/model/step.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
+import { numbersOf } from '../../../run/rules/numbers.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { aboutDuration, clockTime, count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
@@ -18,7 +19,7 @@ import { startRefusalMessage } from '../refusals/start-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
 import {
   describeFault,
-  doneOf,
+  formatCost,
   formatDone,
   formatRunningTime,
   isWithoutGrowth,
@@ -226,13 +227,13 @@ export function receiptMessage(
       fact: `The autopilot has finished after ${duration(tookMs)}.`,
       lines: [`Started by ${mention(record.by)}.`],
     });
-  const { totals } = run;
+  const { done, toRetry, withoutRows } = numbersOf(run);
   const against = (expected: string | undefined) => (expected === undefined ? 'no forecast' : `forecast ${expected}`);
   return compose({
     fact: receiptFact(run, validation),
     lines: [
       storedLine(run),
-      ...(totals.noRows === 0
+      ...(withoutRows === 0
         ? []
         : ['The checklist is closed as failed. `/rescan retry type NO_ROWS` processes these images again.']),
     ],
@@ -241,13 +242,13 @@ export function receiptMessage(
       ['Total time', `${duration(tookMs)}, including the time waiting for people`],
       [
         'Cost',
-        `${totals.costUsd > 0 ? dollars(totals.costUsd) : 'not reported'}; ${against(forecast.expectedCostUsd === undefined ? undefined : dollars(forecast.expectedCostUsd))}`,
+        `${formatCost(run)}; ${against(forecast.expectedCostUsd === undefined ? undefined : dollars(forecast.expectedCostUsd))}`,
       ],
       [
         'Failures',
-        `${count(totals.failed + totals.noRows)}; ${against(forecast.expectedFailures === undefined ? undefined : count(forecast.expectedFailures))}`,
+        `${count(toRetry)}; ${against(forecast.expectedFailures === undefined ? undefined : count(forecast.expectedFailures))}`,
       ],
-      ['Images', `${count(doneOf(run))}; ${against(count(forecast.images))}`],
+      ['Images', `${count(done)}; ${against(count(forecast.images))}`],
       ['Validation', validation === undefined ? 'not done: run `/rescan validate`' : describeFound(validation)],
     ],
     notes: [
@@ -258,8 +259,8 @@ export function receiptMessage(
 }
 
 function receiptFact(run: RunSnapshot, validation: Extract<StepFinding, { kind: 'validate' }> | undefined): string {
-  const { failed, noRows } = run.totals;
-  const done = `${runName(run.runId)} processed ${counted(doneOf(run), 'image')}, ${failed === 0 ? 'none' : count(failed)} failed`;
+  const { done: images, failed, withoutRows: noRows } = numbersOf(run);
+  const done = `${runName(run.runId)} processed ${counted(images, 'image')}, ${failed === 0 ? 'none' : count(failed)} failed`;
   if (noRows > 0)
     return `:x: The autopilot has finished, but ${counted(noRows, 'image has', 'images have')} no rows in the table. ${done}.`;
   if (validation?.verdict === 'bad')

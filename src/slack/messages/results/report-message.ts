@@ -1,6 +1,7 @@
 import type { FailureTotals } from '../../../results/failures/failure-totals.ts';
 import type { NotedImage, RunReport } from '../../../results/report/run-report.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
+import { numbersOf } from '../../../run/rules/numbers.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code } from '../kit/escape.ts';
 import { bytes, count, counted, dollars, duration, percent, shortDuration } from '../kit/format.ts';
@@ -8,7 +9,7 @@ import { compose, type Message } from '../kit/message.ts';
 import {
   describeStopSource,
   describeTrip,
-  doneOf,
+  formatCost,
   formatRunningTime,
   isWithoutGrowth,
   runName,
@@ -34,12 +35,12 @@ export function reportMessage(
   const { totals, state } = run;
   const isComplete = state.kind === 'completed';
   const forecastOf = isComplete ? 'forecast' : 'forecast for all';
-  const toRetry = totals.failed + totals.noRows;
-  const isGood = isComplete && toRetry === 0 && doneOf(run) >= run.total && !isWithoutGrowth(run);
+  const { toRetry, left, withoutRows } = numbersOf(run);
+  const isGood = isComplete && toRetry === 0 && left === 0 && !isWithoutGrowth(run);
   return compose({
-    fact: `${totals.noRows > 0 ? ':x:' : isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
+    fact: `${withoutRows > 0 ? ':x:' : isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
     lines: [
-      `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${failedText(run)}${totals.noRows === 0 ? '' : `, ${count(totals.noRows)} without rows in the table`}.${totals.entriesStored === 0 ? '' : ` ${storedLine(run)}`}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
+      `${outcomesText(run)}.${totals.entriesStored === 0 ? '' : ` ${storedLine(run)}`}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
       ...causeLines(about.causes),
       ...(isComplete ? [] : ['`/rescan resume` continues the run. A new report is posted when it ends.']),
     ],
@@ -48,7 +49,7 @@ export function reportMessage(
       ['Running time', `${formatRunningTime(run)}; ${forecastOf} ${duration(expected.ms)}`],
       [
         'Cost',
-        `${totals.costUsd > 0 ? dollars(totals.costUsd) : 'not reported by the function'}${expected.costUsd === undefined ? '' : `; ${forecastOf} ${dollars(expected.costUsd)}`}`,
+        `${formatCost(run)}${expected.costUsd === undefined ? '' : `; ${forecastOf} ${dollars(expected.costUsd)}`}`,
       ],
       ...noted('Slowest', report.slowest, ({ durationMs = 0 }) => shortDuration(durationMs)),
       ...noted('Largest', report.largest, ({ bytes: size = 0 }) => bytes(size)),
@@ -67,31 +68,37 @@ export function reportMessage(
   });
 }
 
-/** `24 failed (5 %)`, `0 failed` */
-const failedText = (run: RunSnapshot): string =>
-  `${count(run.totals.failed)} failed${run.totals.failed === 0 ? '' : ` (${percent(run.totals.failed, doneOf(run))})`}`;
+/** `380 processed, 8 rejected, 24 failed (5 %)` */
+function outcomesText(run: RunSnapshot): string {
+  const { processed, rejected, failed, withoutRows, done } = numbersOf(run);
+  return [
+    `${count(processed)} processed, ${count(rejected)} rejected`,
+    `${count(failed)} failed${failed === 0 ? '' : ` (${percent(failed, done)})`}`,
+    ...(withoutRows === 0 ? [] : [`${count(withoutRows)} without rows in the table`]),
+  ].join(', ');
+}
 
 /** The images without rows first: nothing else is as bad. */
 function verdict(run: RunSnapshot): string {
-  const { noRows } = run.totals;
-  return noRows === 0
+  const { withoutRows } = numbersOf(run);
+  return withoutRows === 0
     ? stateVerdict(run)
-    : `*${counted(noRows, 'image has', 'images have')} no rows in the table*, although the function reported stored entries; ${stateVerdict(run)}`;
+    : `*${counted(withoutRows, 'image has', 'images have')} no rows in the table*, although the function reported stored entries; ${stateVerdict(run)}`;
 }
 
 function stateVerdict(run: RunSnapshot): string {
-  const { state, total, totals } = run;
-  const done = doneOf(run);
-  const soFar = `${count(done)} of ${counted(total, 'image')} are done, ${count(totals.failed)} of them failed`;
+  const { state } = run;
+  const { images: total, done, failed } = numbersOf(run);
+  const soFar = `${count(done)} of ${counted(total, 'image')} are done, ${count(failed)} of them failed`;
   if (state.kind === 'tripped') return `it stopped itself because ${describeTrip(state.trippedBy)}; ${soFar}`;
   if (state.kind === 'stopped') return `it was stopped ${describeStopSource(state.by)}; ${soFar}`;
   if (done < total)
     return `${count(total - done)} of ${counted(total, 'image')} ${total - done === 1 ? 'has' : 'have'} no outcome`;
   if (isWithoutGrowth(run))
     return `all ${counted(total, 'image')} were answered, but the table did not grow. Run \`/rescan validate\``;
-  return totals.failed === 0
+  return failed === 0
     ? `all ${counted(total, 'image')} are done, none failed`
-    : `all ${counted(total, 'image')} are done, ${count(totals.failed)} of them failed`;
+    : `all ${counted(total, 'image')} are done, ${count(failed)} of them failed`;
 }
 
 function causeLines({ top, others }: FailureTotals['causesInRun']): readonly string[] {

@@ -1,8 +1,9 @@
 import type { Button } from '@slack/types';
 import type { RunEvent, RunSnapshot } from '../../../run/model/types.ts';
+import { numbersOf } from '../../../run/rules/numbers.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
-import { count, counted, dollars } from '../kit/format.ts';
+import { count, counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import {
   describeCurrentPace,
@@ -12,8 +13,8 @@ import {
   describeStopSource,
   describeTrip,
   describeWarning,
-  doneOf,
   faultLines,
+  formatCost,
   formatDone,
   formatFailed,
   formatOutcomes,
@@ -216,11 +217,11 @@ function endAlert(
           `${formatOutcomes(run)}.`,
           ...(run.totals.failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
           storedLine(run),
-          `${RECORDS_LABEL}: ${formatRecords(run)}.${run.totals.costUsd > 0 ? ` Cost: ${dollars(run.totals.costUsd)}.` : ''}`,
+          `${RECORDS_LABEL}: ${formatRecords(run)}.${numbersOf(run).costUsd === undefined ? '' : ` Cost: ${formatCost(run)}.`}`,
           `${starter} The report follows in the thread.`,
         ],
         buttons:
-          run.totals.failed === 0
+          numbersOf(run).toRetry === 0
             ? []
             : [
                 button(ACTION.showFailures, 'Show failures', 'failures'),
@@ -250,7 +251,7 @@ function tripButtons(run: RunSnapshot, status: Button): readonly Button[] {
 /** What failed, and what is left. */
 function tripLines(run: RunSnapshot): readonly string[] {
   const { state, lastFailure, totals } = run;
-  const left = run.total - doneOf(run);
+  const { left } = numbersOf(run);
   const lost = withoutRowsLine(run);
   const rest = `${formatDone(run)}, ${count(totals.failed)} failed, ${counted(left, 'image')} left.`;
   if (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth') {

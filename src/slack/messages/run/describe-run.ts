@@ -1,23 +1,31 @@
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { ImageSelection, PaceSetting, RunSnapshot, StopSource, Trip, Warning } from '../../../run/model/types.ts';
-import { doneOf as imagesDone } from '../../../run/rules/totals.ts';
+import { numbersOf } from '../../../run/rules/numbers.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
-import { count, counted, duration, percent, rate } from '../kit/format.ts';
+import { count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
 
 /** The phrases about a run that its message, its alerts and the answers share. All are escaped mrkdwn. */
 
-export const doneOf = ({ totals }: Pick<RunSnapshot, 'totals'>): number => imagesDone(totals);
-
 /** `412 of 1,398 done (29 %)` */
-export const formatDone = (run: RunSnapshot): string =>
-  `${count(doneOf(run))} of ${count(run.total)} done (${percent(doneOf(run), run.total)})`;
+export function formatDone(run: RunSnapshot): string {
+  const { done, images } = numbersOf(run);
+  return `${count(done)} of ${count(images)} done (${percent(done, images)})`;
+}
 
 /** `380 processed, 8 rejected, 24 failed`, and where images left no rows `…, 5 without rows in the table` */
-export const formatOutcomes = ({ totals }: Pick<RunSnapshot, 'totals'>): string =>
-  [
-    `${count(totals.processed)} processed, ${count(totals.rejected)} rejected, ${count(totals.failed)} failed`,
-    ...(totals.noRows === 0 ? [] : [`${count(totals.noRows)} without rows in the table`]),
+export function formatOutcomes(run: RunSnapshot): string {
+  const { processed, rejected, failed, withoutRows } = numbersOf(run);
+  return [
+    `${count(processed)} processed, ${count(rejected)} rejected, ${count(failed)} failed`,
+    ...(withoutRows === 0 ? [] : [`${count(withoutRows)} without rows in the table`]),
   ].join(', ');
+}
+
+/** `$1.24`; what a run costs is known only by what the function reports. */
+export const formatCost = (run: RunSnapshot): string => {
+  const { costUsd } = numbersOf(run);
+  return costUsd === undefined ? 'not reported by the function' : dollars(costUsd);
+};
 
 /** What is lost, for the beginning of a message; undefined where every image that claims rows has them. */
 export const withoutRowsLine = ({ totals }: Pick<RunSnapshot, 'totals'>): string | undefined =>
@@ -109,18 +117,23 @@ export const RECORDS_LABEL = 'Records in the table (failures not counted)';
 /** `1,236 (+1,140 since the start, +92 a minute)`: a count, and how old it is. */
 export function formatRecords(run: RunSnapshot): string {
   const { growth, state } = run;
+  const { grownBy, recordsAtStart } = numbersOf(run);
   const isRunning = state.kind === 'running';
   const still =
     growth.minutesWithoutGrowth !== undefined && growth.minutesWithoutGrowth >= 1
       ? [`no growth for ${duration(growth.minutesWithoutGrowth * 60_000)}`]
       : [];
   const later = isRunning ? (growth.imagesSinceCount ?? 0) : 0;
-  if (growth.entries !== undefined && !(isRunning && isUncounted(run))) {
+  const isUncounted = recordsAtStart !== undefined && grownBy === undefined;
+  if (growth.entries !== undefined && !(isRunning && isUncounted)) {
+    // A count from before the last images says nothing about them.
+    if (later > 0 && grownBy === 0)
+      return [`not counted in the last ${counted(later, 'image')} (${count(growth.entries)} before)`, ...still].join(
+        ', ',
+      );
     const more = [
       ...(later === 0 ? [] : [`counted ${counted(later, 'image')} ago`]),
-      ...(growth.entriesAtStart === undefined
-        ? []
-        : [`${signed(growth.entries - growth.entriesAtStart)} since the start`]),
+      ...(grownBy === undefined ? [] : [`${signed(grownBy)} since the start`]),
       ...(growth.perMinute === undefined || !isRunning ? [] : [`${signed(growth.perMinute)} a minute`]),
       ...still,
     ];
@@ -137,29 +150,19 @@ export function formatRecords(run: RunSnapshot): string {
 
 const signed = (n: number) => (n < 0 ? `−${rate(-n)}` : `+${rate(n)}`);
 
-/** Whether images were processed and the table was not counted since the start. */
-const isUncounted = ({ growth, totals }: Pick<RunSnapshot, 'growth' | 'totals'>): boolean =>
-  (growth.imagesSinceCount ?? 0) > 0 && (growth.imagesSinceCount ?? 0) >= doneOf({ totals });
-
-/** How many records came since the start, by count; undefined where the table was not counted since then. */
-const grownBy = (run: Pick<RunSnapshot, 'growth' | 'totals'>): number | undefined =>
-  run.growth.entries === undefined || run.growth.entriesAtStart === undefined || isUncounted(run)
-    ? undefined
-    : run.growth.entries - run.growth.entriesAtStart;
-
 /**
  * Whether the function says that it stored something and nothing arrived. Certain only where the run began with an empty table: else
  * rows may have been overwritten, which does not raise the count.
  */
-export function isWithoutGrowth(run: Pick<RunSnapshot, 'growth' | 'totals'>): boolean {
-  const grown = grownBy(run);
-  return run.growth.kind === 'counted' && grown !== undefined && grown <= 0 && run.totals.entriesStored > 0;
+export function isWithoutGrowth(run: RunSnapshot): boolean {
+  const { grownBy, entriesReported } = numbersOf(run);
+  return run.growth.kind === 'counted' && grownBy !== undefined && grownBy <= 0 && entriesReported > 0;
 }
 
 /** What the function reported against what arrived in the table. */
 export function storedLine(run: RunSnapshot): string {
-  const stored = `The function reported ${counted(run.totals.entriesStored, 'entry', 'entries')}`;
-  const grown = grownBy(run);
+  const { entriesReported, grownBy: grown } = numbersOf(run);
+  const stored = `The function reported ${counted(entriesReported, 'entry', 'entries')}`;
   if (grown === undefined) return `${stored}; the table was not counted since then.`;
   const change = grown === 0 ? 'did not grow' : grown < 0 ? `shrank by ${count(-grown)}` : `grew by ${count(grown)}`;
   const overwritten = run.growth.kind === 'probed' ? ' (existing records are overwritten, not added)' : '';
@@ -173,12 +176,15 @@ export const restingLine = ({ growth }: RunSnapshot): string =>
     : `Nothing is running now. The table has ${counted(growth.entries, 'record')} (failures not counted).`;
 
 /** `24 (5 %), 20 of them TEXTRACT_ERROR · …` */
-export function formatFailed({ totals, topFailure }: RunSnapshot): string {
-  if (totals.failed === 0 || !topFailure) return count(totals.failed);
+export function formatFailed(run: RunSnapshot): string {
+  const { failed, done } = numbersOf(run);
+  const { topFailure, totals } = run;
+  // Missing rows have a number of their own.
+  if (failed === 0 || !topFailure || topFailure.failureType === 'NO_ROWS') return count(failed);
   const { failureType, message } = topFailure;
   const ofType = totals.failedByType[failureType] ?? topFailure.count;
-  const share = ofType >= totals.failed ? 'all' : `${count(ofType)} of them`;
-  return `${count(totals.failed)} (${percent(totals.failed, doneOf({ totals }))}), ${share} ${code(`${failureType} · ${message}`, 160)}`;
+  const share = ofType >= failed ? 'all' : `${count(ofType)} of them`;
+  return `${count(failed)} (${percent(failed, done)}), ${share} ${code(`${failureType} · ${message}`, 160)}`;
 }
 
 /** A warning while it holds. */

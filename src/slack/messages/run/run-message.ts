@@ -1,5 +1,6 @@
 import type { Button } from '@slack/types';
 import type { RunSnapshot } from '../../../run/model/types.ts';
+import { numbersOf } from '../../../run/rules/numbers.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
 import { aboutDuration, count, counted, dollars, progressBar, rate } from '../kit/format.ts';
@@ -8,7 +9,6 @@ import {
   describeCurrentPace,
   describeState,
   describeWarning,
-  doneOf,
   faultLines,
   formatDone,
   formatFailed,
@@ -37,7 +37,7 @@ const warningsThatMatter = ({ state, warnings }: RunSnapshot) =>
   state.kind === 'running' || state.kind === 'tripped' ? warnings : [];
 
 const barLine = (run: RunSnapshot): readonly string[] => [
-  `\`${progressBar(doneOf(run), run.total)}\`${run.state.kind === 'tripped' ? ` ${formatDone(run)}` : ''}`,
+  `\`${progressBar(numbersOf(run).done, run.total)}\`${run.state.kind === 'tripped' ? ` ${formatDone(run)}` : ''}`,
 ];
 
 function causeLines(run: RunSnapshot): readonly string[] {
@@ -58,7 +58,7 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
   const isRunning = run.state.kind === 'running';
   const isClosed = run.state.kind === 'completed' || run.state.kind === 'abandoned';
   const waiting = run.waiting > 0 ? `, ${count(run.waiting)} waiting to be tried again` : '';
-  const { costUsd } = run.totals;
+  const { costUsd } = numbersOf(run);
   return [
     ['Processed', count(run.totals.processed)],
     ['Rejected', count(run.totals.rejected)],
@@ -68,7 +68,7 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
     ...(isRunning ? [['Speed', `${speedText(run)}, ${count(run.inFlight)} in progress${waiting}`] as const] : []),
     ...(isClosed ? [] : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
     isRunning ? ['Time left', remainingTime(run)] : ['Running time', formatRunningTime(run)],
-    ...(costUsd > 0 ? [[isClosed ? 'Cost' : 'Cost so far', dollars(costUsd)] as const] : []),
+    ...(costUsd !== undefined ? [[isClosed ? 'Cost' : 'Cost so far', dollars(costUsd)] as const] : []),
     ['Started by', mention(run.startedBy)],
   ];
 }

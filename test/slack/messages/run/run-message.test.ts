@@ -14,8 +14,8 @@ const button = (action_id: string, text: string, style?: string) => ({
 describe('the message of a run', () => {
   test.each([
     [0, '0 (+0 since the start)'],
-    [1, '0 (counted 1 image ago, +0 since the start)'],
-    [21, '0 (counted 21 images ago, +0 since the start)'],
+    [1, 'not counted in the last 1 image (0 before)'],
+    [21, 'not counted in the last 21 images (0 before)'],
   ])('the run message says how old its count of records is: %i images', (imagesSinceCount, shown) => {
     const growth = { kind: 'counted', entriesAtStart: 0, entries: 0, imagesSinceCount } as const;
     expect(runMessage(runSnapshot({ growth })).text).toContain(

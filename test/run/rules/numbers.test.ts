@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { numbersOf } from '../../../src/run/rules/numbers.ts';
+import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+
+const { totals } = runSnapshot();
+
+describe('the numbers of a run', () => {
+  test('count each image once', () => {
+    const numbers = numbersOf(runSnapshot({ total: 500, totals: { ...totals, noRows: 5 } }));
+    expect(numbers).toMatchObject({ images: 500, done: 417, left: 83, failed: 24, withoutRows: 5, toRetry: 29 });
+    const { processed, rejected, failed, withoutRows, done } = numbers;
+    expect(processed + rejected + failed + withoutRows).toBe(done);
+  });
+
+  test('have growth only where the table was counted after the first outcome', () => {
+    const growth = { kind: 'counted', entries: 40, entriesAtStart: 6 } as const;
+    expect(numbersOf(runSnapshot({ growth })).grownBy).toBe(34);
+    expect(numbersOf(runSnapshot({ growth: { ...growth, imagesSinceCount: 412 } })).grownBy).toBeUndefined();
+    expect(numbersOf(runSnapshot({ growth: { ...growth, imagesSinceCount: 16 } })).grownBy).toBe(34);
+    expect(numbersOf(runSnapshot({ growth: { kind: 'probed' } }))).not.toHaveProperty('grownBy');
+  });
+
+  test('have a cost only where the function reported one', () => {
+    expect(numbersOf(runSnapshot())).toMatchObject({ costUsd: 1.236 });
+    expect(numbersOf(runSnapshot({ totals: { ...totals, costUsd: 0 } }))).not.toHaveProperty('costUsd');
+  });
+});
