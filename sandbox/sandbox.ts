@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { TableKeys } from './aws/ocr/timesheet.ts';
 import { type LocalAws, startLocalAws } from './aws/server.ts';
 import { type BotProcess, createBotProcess } from './bot-process.ts';
 import { type LocalSlack, startLocalSlack } from './slack/server.ts';
@@ -18,6 +19,8 @@ export interface SandboxOptions {
   /** Port of the local Slack. The local AWS uses the next one, the page the one after. 0: any free ports. */
   readonly port: number;
   readonly seedTable: 'full' | 'empty';
+  /** The table and the function of another team. */
+  readonly pipeline?: { readonly table: string; readonly functionName: string; readonly keys: TableKeys };
   /** The environment for the bot. Connection settings are replaced by those of the sandbox; all others apply. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logPath: string;
@@ -58,6 +61,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
           port: options.port === 0 ? 0 : options.port + 1,
           images: options.images,
           seedTable: options.seedTable,
+          ...options.pipeline,
         })
       : undefined;
     if (aws) started.push(aws);
@@ -97,6 +101,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
             AWS_REGION: 'us-east-1',
             AWS_ACCESS_KEY_ID: 'sandbox',
             AWS_SECRET_ACCESS_KEY: 'sandbox',
+            ...(options.pipeline ? { TABLE: options.pipeline.table, OCR_FUNCTION: options.pipeline.functionName } : {}),
           }
         : {}),
     };

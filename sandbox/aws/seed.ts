@@ -10,12 +10,21 @@ import {
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb';
 import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { EARLIER_OCR_VERSION, type Item, recordsOf, seedKey, seedTimesheet } from './ocr/timesheet.ts';
+import {
+  EARLIER_OCR_VERSION,
+  type Item,
+  recordsOf,
+  seedKey,
+  seedTimesheet,
+  type TableKeys,
+  withKeys,
+} from './ocr/timesheet.ts';
 import { drawTimesheet } from './png.ts';
 
 export interface SeedNames {
   readonly bucket: string;
   readonly table: string;
+  readonly keys?: TableKeys | undefined;
 }
 
 const EARLIER = Date.parse('2025-09-08T06:30:00Z');
@@ -44,45 +53,61 @@ export async function seedBucket(s3: S3Client, { bucket }: SeedNames, images: nu
   });
 }
 
-export async function createPipelineTable(dynamodb: DynamoDBClient, { table }: SeedNames): Promise<void> {
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: table,
-      BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [
-        { AttributeName: 'ResourceName', KeyType: 'HASH' },
-        { AttributeName: 'DateProjectCode', KeyType: 'RANGE' },
-      ],
-      AttributeDefinitions: ['ResourceName', 'DateProjectCode', 'ProjectCodeGSI', 'YearMonth'].map((AttributeName) => ({
-        AttributeName,
-        AttributeType: 'S' as const,
-      })),
-      GlobalSecondaryIndexes: [
-        {
-          IndexName: 'ProjectCodeIndex',
-          KeySchema: [
-            { AttributeName: 'ProjectCodeGSI', KeyType: 'HASH' },
-            { AttributeName: 'DateProjectCode', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'ALL' },
-        },
-        {
-          IndexName: 'YearMonthIndex',
-          KeySchema: [
-            { AttributeName: 'YearMonth', KeyType: 'HASH' },
-            { AttributeName: 'ResourceName', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'ALL' },
-        },
-      ],
-    }),
-  );
+export async function createPipelineTable(dynamodb: DynamoDBClient, { table, keys }: SeedNames): Promise<void> {
+  await dynamodb.send(keys ? tableWithKeys(table, keys) : pipelineTable(table));
   // A Scan does not find a table that is still CREATING.
   await waitUntilTableExists(
     { client: dynamodb, maxWaitTime: 10, minDelay: 0.02, maxDelay: 0.1 },
     { TableName: table },
   );
 }
+
+/** A table of another team: with other keys, and without indexes. */
+const tableWithKeys = (table: string, { hash, range }: TableKeys) =>
+  new CreateTableCommand({
+    TableName: table,
+    BillingMode: 'PAY_PER_REQUEST',
+    KeySchema: [
+      { AttributeName: hash, KeyType: 'HASH' },
+      ...(range === undefined ? [] : [{ AttributeName: range, KeyType: 'RANGE' as const }]),
+    ],
+    AttributeDefinitions: [hash, ...(range === undefined ? [] : [range])].map((AttributeName) => ({
+      AttributeName,
+      AttributeType: 'S' as const,
+    })),
+  });
+
+const pipelineTable = (table: string) =>
+  new CreateTableCommand({
+    TableName: table,
+    BillingMode: 'PAY_PER_REQUEST',
+    KeySchema: [
+      { AttributeName: 'ResourceName', KeyType: 'HASH' },
+      { AttributeName: 'DateProjectCode', KeyType: 'RANGE' },
+    ],
+    AttributeDefinitions: ['ResourceName', 'DateProjectCode', 'ProjectCodeGSI', 'YearMonth'].map((AttributeName) => ({
+      AttributeName,
+      AttributeType: 'S' as const,
+    })),
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: 'ProjectCodeIndex',
+        KeySchema: [
+          { AttributeName: 'ProjectCodeGSI', KeyType: 'HASH' },
+          { AttributeName: 'DateProjectCode', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'ALL' },
+      },
+      {
+        IndexName: 'YearMonthIndex',
+        KeySchema: [
+          { AttributeName: 'YearMonth', KeyType: 'HASH' },
+          { AttributeName: 'ResourceName', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'ALL' },
+      },
+    ],
+  });
 
 /** Deletes the table, protected or not, and resolves when it is gone. */
 export async function deletePipelineTable(dynamodb: DynamoDBClient, { table }: SeedNames): Promise<void> {
@@ -102,7 +127,7 @@ export async function deletePipelineTable(dynamodb: DynamoDBClient, { table }: S
  * The records of an earlier rescan: the entries of every image by an older OCR version, and three that were corrected
  * by hand (no image).
  */
-export async function seedTable(dynamodb: DynamoDBClient, { table }: SeedNames, images: number): Promise<void> {
+export async function seedTable(dynamodb: DynamoDBClient, { table, keys }: SeedNames, images: number): Promise<void> {
   const items = new Map<string, Item>();
   const keep = (item: Item) => items.set(`${item.ResourceName?.S}\0${item.DateProjectCode?.S}`, item);
   for (let index = 0; index < images; index++) {
@@ -126,7 +151,7 @@ export async function seedTable(dynamodb: DynamoDBClient, { table }: SeedNames, 
       YearMonth: { S: '2025-08' },
       ProjectCodeGSI: { S: 'PJ099999' },
     });
-  const all = [...items.values()];
+  const all = [...items.values()].map((item) => withKeys(item, keys));
   const batches = Array.from({ length: Math.ceil(all.length / 25) }, (_, place) =>
     all.slice(place * 25, place * 25 + 25),
   );

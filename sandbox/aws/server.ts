@@ -12,6 +12,7 @@ import { createLogRing } from './logs/log-ring.ts';
 import { createLogs } from './logs/logs.ts';
 import { createMetricStore } from './logs/metric-store.ts';
 import { createMetrics, sendMetricsError } from './logs/metrics.ts';
+import type { TableKeys } from './ocr/timesheet.ts';
 import { createQuotas } from './quotas.ts';
 import { startS3 } from './s3.ts';
 import { createPipelineTable, deletePipelineTable, seedBucket, seedTable } from './seed.ts';
@@ -28,6 +29,8 @@ export interface LocalAwsOptions {
   readonly bucket?: string;
   readonly table?: string;
   readonly functionName?: string;
+  /** The key attributes of the table, where they have other names. */
+  readonly keys?: TableKeys;
   readonly controlBucket?: string;
   /** How long a table stays CREATING or DELETING, ms; 0 when absent. */
   readonly tableChangeMs?: number;
@@ -71,6 +74,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const names = {
     bucket: options.bucket ?? 'timesheetocr-input-dev-016164185850',
     table: options.table ?? 'TimesheetOCR-dev',
+    keys: options.keys,
   };
   const functionName = options.functionName ?? 'TimesheetOCR-ocr-dev';
   const images = options.images ?? 240;
@@ -96,7 +100,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     imageBucket: names.bucket,
     world: now,
     random,
-    functionTable: createFunctionTable({ client: dynamodbClient, functionName, world: now, metrics }),
+    functionTable: createFunctionTable({ client: dynamodbClient, functionName, world: now, metrics, keys: names.keys }),
     s3: s3Client,
     invocations,
     logs,

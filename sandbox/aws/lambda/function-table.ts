@@ -7,7 +7,7 @@ import {
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import type { MetricStore } from '../logs/metric-store.ts';
-import type { Item } from '../ocr/timesheet.ts';
+import { type Item, type TableKeys, withKeys } from '../ocr/timesheet.ts';
 import type { World } from '../world.ts';
 import { ACCOUNT } from './function-state.ts';
 
@@ -25,6 +25,7 @@ export function createFunctionTable(ports: {
   readonly functionName: string;
   readonly world: () => World;
   readonly metrics: MetricStore;
+  readonly keys?: TableKeys | undefined;
 }): FunctionTable {
   const { client, functionName, world, metrics } = ports;
   function permitted(action: string, table: string): void {
@@ -45,12 +46,14 @@ export function createFunctionTable(ports: {
         unlessThere === undefined
           ? {}
           : { ConditionExpression: 'attribute_not_exists(#key)', ExpressionAttributeNames: { '#key': unlessThere } };
-      await client.send(new PutItemCommand({ TableName: table, Item: item, ...condition }));
+      await client.send(new PutItemCommand({ TableName: table, Item: withKeys(item, ports.keys), ...condition }));
       wrote(table, 1);
     },
     async store(table, items) {
       permitted('BatchWriteItem', table);
-      let waiting: WriteRequest[] = items.map((Item) => ({ PutRequest: { Item } }));
+      let waiting: WriteRequest[] = items.map((item) => ({
+        PutRequest: { Item: withKeys(item, ports.keys) },
+      }));
       while (waiting.length > 0) {
         const done = await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: waiting.slice(0, 25) } }));
         waiting = [...(done.UnprocessedItems?.[table] ?? []), ...waiting.slice(25)];

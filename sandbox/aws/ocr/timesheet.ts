@@ -29,6 +29,21 @@ const MODEL = 'us.amazon.nova-lite-v1:0';
 const DAY_MS = 86_400_000;
 const dayAfter = (week: string, days: number) => new Date(Date.parse(week) + days * DAY_MS).toISOString().slice(0, 10);
 
+/** The key attributes of a table, where another team's pipeline calls them differently. Without `range` the table has a hash key only. */
+export interface TableKeys {
+  readonly hash: string;
+  readonly range?: string;
+}
+
+/** The item with these key attributes in place of ResourceName and DateProjectCode; any other item as it is. */
+export function withKeys(item: Item, keys: TableKeys | undefined): Item {
+  const { ResourceName, DateProjectCode, ...rest } = item;
+  if (!keys || ResourceName?.S === undefined || DateProjectCode?.S === undefined) return item;
+  return keys.range === undefined
+    ? { ...rest, [keys.hash]: { S: `${ResourceName.S}/${DateProjectCode.S}` } }
+    : { ...rest, [keys.hash]: ResourceName, [keys.range]: DateProjectCode };
+}
+
 /**
  * The records that the function stores for a timesheet (pipeline.md, "DynamoDB table"). `at`: time of storing, epoch
  * ms.

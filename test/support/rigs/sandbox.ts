@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { createPeople, type People } from '../../../sandbox/people.ts';
-import { type Sandbox, startSandbox } from '../../../sandbox/sandbox.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../../sandbox/sandbox.ts';
 import { createWorld } from '../../../sandbox/world.ts';
 
 export interface TestSandbox {
@@ -20,7 +20,10 @@ export interface TestSandbox {
 
 /** The whole product on free ports: local Slack, local AWS and the bot as a process, with short intervals. */
 export async function startTestSandbox(
-  options: { images?: number; seedTable?: 'full' | 'empty'; settings?: Record<string, string> } = {},
+  options: { images?: number; seedTable?: 'full' | 'empty'; settings?: Record<string, string> } & Pick<
+    SandboxOptions,
+    'pipeline'
+  > = {},
 ): Promise<TestSandbox> {
   const folder = mkdtempSync(join(tmpdir(), 'rescan-test-'));
   const stopFile = join(folder, 'STOP_RESCAN');
@@ -43,6 +46,7 @@ export async function startTestSandbox(
     environment,
     logPath: join(folder, 'bot.log'),
     slackWaitsMs: 30_000,
+    ...(options.pipeline && { pipeline: options.pipeline }),
   });
   if (!sandbox.slack || !sandbox.aws) throw new Error('Both halves of the sandbox were asked for.');
   const { slack, aws } = sandbox;
