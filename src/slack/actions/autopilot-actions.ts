@@ -27,11 +27,14 @@ export function autopilotActions(ports: {
     [ACTION.autopilotStart]: operator(async (click) => {
       const started = await autopilot.start(click.value, click.person);
       // The message of the plan becomes the live message of the autopilot.
-      return started.ok ? undefined : autopilotRefusalMessage(started.refusal);
+      if (!started.ok) return autopilotRefusalMessage(started.refusal);
+      click.noteOutcome?.(`begun: autopilot ${started.value.id}`);
+      return;
     }),
     [ACTION.autopilotCancel]: operator(async (click) => {
       const cancelled = await autopilot.cancel(click.value, click.person);
       if (!cancelled.ok) return autopilotRefusalMessage(cancelled.refusal);
+      click.noteOutcome?.(`cancelled: autopilot ${cancelled.value.id}`);
       await ports.chat
         .edit(click.message, autopilotCancelledMessage(click.person))
         .catch((error: unknown) => ports.onError(error, 'The plan of the autopilot could not be edited.'));

@@ -52,9 +52,11 @@ export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
     if (word === 'export')
       return accept((requester) => exporting(tables, requester), say('Asking DynamoDB for an export…'));
     if (note.length > 300) return reject('A note is at most 300 characters.');
-    return accept(async ({ person, channel }) => {
+    return accept(async ({ person, channel, noteOutcome }) => {
       const begun = await tables.backup({ by: person, location: { channel }, ...(note === '' ? {} : { note }) });
-      return begun.ok ? undefined : tableRefusalMessage(begun.refusal);
+      if (!begun.ok) return tableRefusalMessage(begun.refusal);
+      noteOutcome?.(`begun: backup ${begun.value.id}`);
+      return undefined;
     });
   },
 });

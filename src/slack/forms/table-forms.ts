@@ -102,6 +102,7 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
     const { person, channel } = requester;
     const asked = await tables.request({ action, by: person, channel, ...defined({ reason }) });
     if (!asked.ok) return tableRefusalMessage(asked.refusal);
+    requester.noteOutcome?.(`asked: approval ${asked.value.id} of a ${action.kind}`);
     const refused = await showApproval(asked.value, ports);
     if (refused) return tableRefusalMessage(refused);
     return ports.whoApproves.policy === 'self'

@@ -21,9 +21,11 @@ export function stepStarters(ports: {
 }): Readonly<Partial<Record<StepName, StartStep>>> {
   const { tables, forms, planning, stepPorts } = ports;
   return {
-    async backup({ person, channel }) {
+    async backup({ person, channel, noteOutcome }) {
       const started = await tables.backup({ by: person, location: { channel } });
-      return started.ok ? undefined : tableRefusalMessage(started.refusal);
+      if (!started.ok) return tableRefusalMessage(started.refusal);
+      noteOutcome?.(`begun: backup ${started.value.id}`);
+      return undefined;
     },
     deploy: (click) => ports.deploys.openDeploy(click.triggerId, undefined, click),
     quotas: (click) => runQuotas(click, stepPorts),

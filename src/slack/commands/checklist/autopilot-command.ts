@@ -21,13 +21,14 @@ export interface AutopilotCommandPorts {
 }
 
 async function plan(
-  { person, channel }: Requester,
+  { person, channel, noteOutcome }: Requester,
   { autopilot, chat }: AutopilotCommandPorts,
 ): Promise<Message | undefined> {
   const planned = await autopilot.plan(person, { channel });
   if (!planned.ok) return autopilotRefusalMessage(planned.refusal);
   const ts = await chat.post(channel, autopilotPlanMessage(planned.value));
   await autopilot.setLocation(planned.value.id, { channel, ts });
+  noteOutcome?.(`shown: the plan of autopilot ${planned.value.id}`);
   return;
 }
 

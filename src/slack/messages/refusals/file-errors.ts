@@ -4,7 +4,7 @@ import { FileUploadError } from '../../client/file-upload.ts';
 import { classifySlackError } from '../../client/slack-errors.ts';
 import { code } from '../kit/escape.ts';
 import { type Message, say } from '../kit/message.ts';
-import { faultLines } from '../run/describe-run.ts';
+import { describeFault, faultLines } from '../run/describe-run.ts';
 
 /** What to do about error codes of Slack's that a person can fix. */
 const FIXES: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ export function fileErrorMessage(error: unknown, what: string, again?: string): 
   if (error instanceof FileUploadError)
     return say(`${notUploaded}: Slack did not accept it. ${code(error.message, 200)}`, ...next);
   if (error instanceof FaultError || error instanceof ControlTableError)
-    return say(`${notUploaded}: the bot could not read the data for it.`, ...faultLines(error.fault), ...next);
+    return say(`${notUploaded}: ${describeFault(error.fault)}.`, ...faultLines(error.fault), ...next);
   const errno = errnoOf(error);
   if (errno === 'ENOSPC' || errno === 'EDQUOT')
     return say(`${notUploaded}: the disk of the machine where the bot runs is full.`, ...next);

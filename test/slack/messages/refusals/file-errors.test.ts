@@ -27,7 +27,7 @@ describe('the message about a file that was not uploaded', () => {
   test('names the fault where the data for the file could not be read', () => {
     const fault = { reason: 'control-table', message: 'no answer', fix: 'Look at CONTROL_TABLE.' } as const;
     expect(said(new ControlTableError(fault, undefined))).toMatch(
-      /could not read the data for it.*\n.*no answer.*\nLook at CONTROL_TABLE/,
+      /was not uploaded: .*\n.*no answer.*\nLook at CONTROL_TABLE/,
     );
   });
 
