@@ -12,7 +12,8 @@ const STOPS_WITHIN_MS = 20_000;
 const MOST_LAST_LINES = 12;
 /** Node stores compiled code here. The second start of the bot takes half the time. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'rescan-bot-compile-cache');
-/** The flags of `npm start`. */
+/** The flags of `npm start`, and its environment for the C library. */
+const MALLOC = { MALLOC_ARENA_MAX: '2' };
 const V8_FLAGS = ['--max-semi-space-size=16', '--max-old-space-size=1000'];
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -75,7 +76,7 @@ export function createBotProcess(options: {
 
   function spawned(): Promise<void> {
     const started = spawn(process.execPath, [...V8_FLAGS, MAIN], {
-      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.environment },
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...MALLOC, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     child = started;
