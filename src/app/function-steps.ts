@@ -5,6 +5,7 @@ import type { QuotaReport } from '../checklist/contracts/quota-report.ts';
 import { createDeployStore } from '../checklist/deploy/deploy-store.ts';
 import { createDeployWork } from '../checklist/deploy/deploy-work.ts';
 import { createDeploys, type Deploys } from '../checklist/deploy/deploys.ts';
+import { createWrapperNotes } from '../checklist/deploy/wrapper-watch.ts';
 import { createFailureRecordSearch, createInvocationLogReader } from '../checklist/logging-test/failure-evidence.ts';
 import { testName } from '../checklist/logging-test/logging-test.ts';
 import { createPendingTests } from '../checklist/logging-test/pending-tests.ts';
@@ -17,6 +18,7 @@ import { expectedFaultOr } from '../pipeline/aws.ts';
 import { listImages } from '../pipeline/images.ts';
 import { codeIdentity, describeFunction } from '../pipeline/invoke/ocr-function.ts';
 import { invokeOnce } from '../pipeline/invoke/open-function.ts';
+import { readWrapperState } from '../pipeline/package/function-package.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import type { BotContext } from './context.ts';
 
@@ -85,6 +87,10 @@ export function assembleDeploys(
     approvals: createApprovalStore(table, `${settings.ocrFunction}#deploys`, context.warnOnce),
     policy: settings.approvalPolicy,
     approvalMs: settings.approvalMs,
+    wrapper: {
+      notes: createWrapperNotes(table, settings.ocrFunction),
+      readWrapper: (plan, known) => readWrapperState({ lambda: aws.lambda }, plan, known),
+    },
     clock,
     checklist: parts.checklist,
     audit: parts.audit,

@@ -2,7 +2,7 @@ import type { Approval, Click, ClickRefusal, UseRefusal } from '../../approvals/
 import type { Result } from '../../lib/result.ts';
 import type { Fault, Outcome } from '../../pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../pipeline/package/deploy-errors.ts';
-import type { DeployPlan, GivenPackage, RollbackView } from '../../pipeline/package/function-package.ts';
+import type { DeployPlan, GivenPackage, RollbackView, WrapperState } from '../../pipeline/package/function-package.ts';
 import type { Deployed, DeployStage } from '../../pipeline/package/function-update.ts';
 import type { Person } from '../../run/model/types.ts';
 import type { QuotaReport } from './quota-report.ts';
@@ -141,6 +141,13 @@ export type DeployEvent =
   | { readonly kind: 'ended'; readonly deploy: DeployView; readonly end: DeployEnd; readonly isLate: boolean }
   /** An approval was used or ended. Emitted until every listener has succeeded. */
   | { readonly kind: 'approval-changed'; readonly approval: Approval }
+  /** Somebody removed our handler by a deploy of their own. Emitted by one process, until every listener has succeeded. */
+  | {
+      readonly kind: 'wrapper-removed';
+      readonly deployId: string;
+      readonly functionName: string;
+      readonly removed: Extract<WrapperState, { kind: 'removed' }>;
+    }
   /** What was approved did not begin. */
   | { readonly kind: 'not-started'; readonly approval: Approval; readonly refusal: StepRefusal };
 

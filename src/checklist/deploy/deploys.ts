@@ -23,12 +23,14 @@ import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
 import { createDeployApprovals, type DeployApprovalPorts } from './deploy-approvals.ts';
 import { type DeployRecord, isInProgress } from './deploy-store.ts';
 import { type FinishDeployPorts, finishDeploy, planOf, refusalOf } from './finish-deploy.ts';
+import { createWrapperWatch, type WrapperWatchPorts } from './wrapper-watch.ts';
 
 export interface DeploysPorts
   extends Omit<FinishDeployPorts, 'refusalToBegin'>,
     Omit<DeployApprovalPorts, 'clock' | 'audit'> {
   readonly exclusive: ExclusivePorts;
   readonly plan: (given: GivenPackage | undefined) => Promise<DeployPlan>;
+  readonly wrapper: Pick<WrapperWatchPorts, 'notes' | 'readWrapper'>;
   readonly previewRollback: (plan: DeployPlan) => Promise<RollbackView>;
 }
 
@@ -239,7 +241,9 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     setMessage: store.setMessage,
     watch: events.watch,
     standBy() {
-      recovering = keepRecovering();
+      const { activeRun } = ports.exclusive;
+      const watch = createWrapperWatch({ ...ports, ...ports.wrapper, activeRun, emit: events.emit });
+      recovering = Promise.all([keepRecovering(), watch.watch(closing.signal)]).then(() => {});
     },
     async shutDown() {
       closing.abort(new Error('The bot shuts down'));

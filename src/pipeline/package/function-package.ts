@@ -164,6 +164,36 @@ export async function previewRollback(
   return defined({ keeps: found, ocrVersion: version });
 }
 
+/** Whether a deploy is still in effect, or somebody removed our handler by a deploy of their own. */
+export type WrapperState =
+  | { readonly kind: 'in-place' }
+  /** `code`: the handler setting names our handler, and the package does not have it: every image fails. */
+  | {
+      readonly kind: 'removed';
+      readonly what: 'code' | 'handler';
+      readonly codeSha256: string;
+      readonly handler: string;
+    };
+
+/**
+ * Reads whether the function still has our handler: one call, and the package only where its hash is neither the deployed
+ * one nor `known`. @throws DeployRefusedError, FaultError
+ */
+export async function readWrapperState(
+  { lambda }: Pick<PackagePorts, 'lambda'>,
+  { functionName, next }: DeployPlan,
+  known: ReadonlyMap<string, boolean> = new Map(),
+): Promise<WrapperState> {
+  const { facts, code } = await fetchFacts(lambda, functionName);
+  const { CodeSha256: codeSha256 = '', Handler: handler = '' } = facts;
+  if (handler !== MODULE_HANDLER) return { kind: 'removed', what: 'handler', codeSha256, handler };
+  const hasModule =
+    codeSha256 === next.codeSha256 ||
+    (known.get(codeSha256) ??
+      (await readOrRefuse(await downloadCode(facts, code), nameOf(undefined))).has(MODULE_FILES[0]));
+  return hasModule ? { kind: 'in-place' } : { kind: 'removed', what: 'code', codeSha256, handler };
+}
+
 async function fetchFacts(lambda: LambdaClient, functionName: string) {
   const answer = await lambda.send(new GetFunctionCommand({ FunctionName: functionName })).catch((error: unknown) => {
     throw asFaultError(error, { service: 'lambda', action: 'lambda:GetFunction', resource: functionName });

@@ -14,6 +14,7 @@ import {
   deployInterruptedMessage,
   deployingMessage,
   lateEndMessage,
+  wrapperRemovedMessage,
 } from '../messages/checklist/deploy-message.ts';
 import type { Message } from '../messages/kit/message.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
@@ -94,6 +95,8 @@ export function createDeployThread(ports: {
   return {
     async handle(event) {
       if (event.kind === 'approval-changed') return showDecision(event.approval);
+      if (event.kind === 'wrapper-removed')
+        return ports.alerts.put(event.deployId, { to: 'channel', message: wrapperRemovedMessage(event) });
       if (event.kind === 'not-started') {
         const message = deployNotStartedMessage(event.refusal);
         return ports.alerts.put(event.approval.id, { to: 'thread', message });

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
 import { createDeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
 import { createDeploys, type Deploys } from '../../../src/checklist/deploy/deploys.ts';
+import { createWrapperNotes } from '../../../src/checklist/deploy/wrapper-watch.ts';
 import { readDeployFacts } from '../../../src/pipeline/package/deploy-facts.ts';
+import { readWrapperState } from '../../../src/pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback } from '../../../src/pipeline/package/function-update.ts';
 import { createDeployThread } from '../../../src/slack/threads/deploy-thread.ts';
 import { createLease } from '../../../src/state/lease.ts';
@@ -95,6 +97,10 @@ function copy(
     store: createDeployStore(table, 'fn'),
     approvals: createApprovalStore(table, 'fn#deploys'),
     readFacts: (plan) => readDeployFacts({ lambda, location: rig.location }, plan),
+    wrapper: {
+      notes: createWrapperNotes(table, 'fn'),
+      readWrapper: (plan, known) => readWrapperState({ lambda }, plan, known),
+    },
     policy: 'second-person',
     approvalMs: 15 * 60_000,
     clock,

@@ -5,12 +5,13 @@ import type { TableJob } from '../../../src/checklist/contracts/table-control.ts
 import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
 import { createDeploys, type Deploys } from '../../../src/checklist/deploy/deploys.ts';
 import type { DeployHooks } from '../../../src/checklist/deploy/finish-deploy.ts';
+import { createWrapperNotes } from '../../../src/checklist/deploy/wrapper-watch.ts';
 import { type Checklist, createChecklist } from '../../../src/checklist/steps/checklist.ts';
 import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { DeployFacts } from '../../../src/pipeline/package/deploy-facts.ts';
-import type { DeployPlan, RollbackView } from '../../../src/pipeline/package/function-package.ts';
+import type { DeployPlan, RollbackView, WrapperState } from '../../../src/pipeline/package/function-package.ts';
 import type { Deployed } from '../../../src/pipeline/package/function-update.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
@@ -42,6 +43,7 @@ export let world: {
   stopFile: boolean;
   plan: DeployPlan;
   meanwhile?: () => Promise<void>;
+  wrapper: WrapperState;
   /** The function as it is now. */
   facts: DeployFacts;
   /** The preview of a rollback. */
@@ -60,7 +62,7 @@ export function freshForEachTest(): void {
     table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
     checklistStore = createChecklistStore(table, 'fn');
     store = createDeployStore(table, 'fn');
-    world = { stopFile: false, plan: PLAN, facts: FACTS, found: {} };
+    world = { wrapper: { kind: 'in-place' }, stopFile: false, plan: PLAN, facts: FACTS, found: {} };
     done = [];
     events = [];
     audit = createMemoryAudit();
@@ -119,6 +121,7 @@ export function copy(
     store,
     approvals: createApprovalStore(table, 'fn#deploys'),
     readFacts: async () => world.facts,
+    wrapper: { notes: createWrapperNotes(table, 'fn'), readWrapper: async () => world.wrapper },
     policy: 'second-person',
     approvalMs: 15 * 60_000,
     clock,

@@ -2,6 +2,7 @@ import { strToU8, unzipSync, zipSync } from 'fflate';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { checkLoads } from '../../../src/pipeline/package/check-function.ts';
+import { readWrapperState } from '../../../src/pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback } from '../../../src/pipeline/package/function-update.ts';
 import { type DeployRig, FUNCTION, refusalOf, startDeployRig } from './deploy-rig.ts';
 
@@ -114,5 +115,26 @@ describe('the test invocation after a deploy', () => {
   test('ends at once when the lease is lost', async () => {
     const signal = AbortSignal.abort(new Error('lost'));
     await expect(checkLoads({ ...rig.ports, signal }, about)).rejects.toThrow('lost');
+  });
+});
+
+describe('whether our handler is still in place', () => {
+  test('is read from the handler setting and, for code that is not known, from the package', async () => {
+    const theirs = await packageWith('new.py', 'x = 1\n');
+    const plan = await rig.plan();
+    await carryOutDeploy(rig.ports, plan, () => {});
+    const state = () => readWrapperState({ lambda: rig.clients.lambda }, plan);
+    expect(await state()).toEqual({ kind: 'in-place' });
+    // With our files inside, as a package that was downloaded and changed.
+    await rig.deployElsewhere(await packageWith('other.py', 'x = 2\n'));
+    expect(await state()).toEqual({ kind: 'in-place' });
+    await rig.deployElsewhere(theirs);
+    expect(await state()).toMatchObject({ kind: 'removed', what: 'code' });
+    await rig.configureElsewhere({ Handler: 'lambda_function.lambda_handler' });
+    expect(await state()).toMatchObject({
+      kind: 'removed',
+      what: 'handler',
+      handler: 'lambda_function.lambda_handler',
+    });
   });
 });

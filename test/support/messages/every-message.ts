@@ -26,6 +26,7 @@ import {
   deployingMessage,
   lateEndMessage,
   rolledBackMessage,
+  wrapperRemovedMessage,
 } from '../../../src/slack/messages/checklist/deploy-message.ts';
 import { loggingMessage } from '../../../src/slack/messages/checklist/logging-message.ts';
 import { quotaMessage } from '../../../src/slack/messages/checklist/quota-message.ts';
@@ -253,6 +254,13 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   deployRequestEndedMessage: (worse) =>
     DEPLOY_APPROVALS.flatMap((approval) => deployRequestEndedMessage(worse(approval)) ?? []),
   deployNotStartedMessage: (worse) => stepRefusals.map((refusal) => deployNotStartedMessage(worse(refusal))),
+  wrapperRemovedMessage: (worse) =>
+    (['code', 'handler'] as const).map((what) =>
+      wrapperRemovedMessage({
+        functionName: worse('F 1'),
+        removed: { kind: 'removed', what, codeSha256: worse('C 1'), handler: worse('H 1') },
+      }),
+    ),
   deployAskedMessage: (worse) => [deployAskedMessage(worse(deployInProgress()))],
   deployingMessage: (worse) => [
     deployingMessage(worse(deployInProgress())),

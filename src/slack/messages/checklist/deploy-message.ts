@@ -175,3 +175,21 @@ export const lateEndMessage = (deploy: DeployView, end: DeployEnd): Message =>
   say(
     `${mention(deploy.by)}: ${nameOf(deploy).replace(/^T/, 't')} was interrupted by a restart of the bot, and is now ${end.kind === 'finished' ? 'finished' : 'over: it failed'}.`,
   );
+
+/** Somebody removed our handler by a deploy of their own. */
+export function wrapperRemovedMessage({
+  functionName,
+  removed,
+}: Pick<Extract<DeployEvent, { kind: 'wrapper-removed' }>, 'functionName' | 'removed'>): Message {
+  const { what, codeSha256, handler } = removed;
+  return what === 'code'
+    ? say(
+        `:warning: *Every image fails:* other code was deployed to ${code(functionName, 170)}, and it lacks the failure logging.`,
+        `The function’s handler is still ${code(handler, 150)}, which the code ${hash(codeSha256)} does not contain.`,
+        'Add it to the new code with `/rescan deploy`. `/rescan deploy rollback` removes the failure logging and keeps the new code.',
+      )
+    : say(
+        `:warning: Failures are no longer recorded: the handler of ${code(functionName, 170)} was changed to ${code(handler, 150)}.`,
+        'Images are processed as before. Add the failure logging again with `/rescan deploy`.',
+      );
+}
