@@ -116,7 +116,11 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
     permalink: async () => undefined,
     openView: async () => 'V1',
     updateView: async () => {},
-    share: async () => 1,
+    async share({ files }: { files: AsyncIterable<unknown> }) {
+      let count = 0;
+      for await (const _ of files) count += 1;
+      return count;
+    },
   });
   const clients: ClientParts = {
     channelIds: createChannelIds({
