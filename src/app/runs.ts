@@ -42,8 +42,7 @@ export function assembleRuns(context: BotContext): Runs {
       warn,
       planner: {
         bucket: settings.imageBucket,
-        listImages: (prefix, onListed) =>
-          listImages(aws.s3, prefix === undefined ? images : { ...images, prefix }, onListed),
+        listImages: (prefix, on) => listImages(aws.s3, prefix === undefined ? images : { ...images, prefix }, on),
         writeManifest: manifests.write,
         readQuotas: () => readAllQuotas(aws, context.quotas),
         sizeUp: counts.size,

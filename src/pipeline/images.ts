@@ -8,6 +8,25 @@ export interface ListedImage {
   readonly size: number;
 }
 
+/** What a listing reports. */
+export interface ListingEvents {
+  /** After every page: the number of objects listed so far. */
+  readonly page?: (listed: number) => void;
+  /** An image of no bytes: it is left out. */
+  readonly empty?: (key: string) => void;
+}
+
+/** The images that can be read. `onArchived` is called for each of the others. */
+export async function* withoutArchived(
+  images: AsyncIterable<BucketImage>,
+  onArchived: (key: string) => void = () => {},
+): AsyncIterable<ListedImage> {
+  for await (const image of images) {
+    if (image.isArchived) onArchived(image.key);
+    else yield image;
+  }
+}
+
 /** An image as the listing of the bucket shows it. */
 export interface BucketImage extends ListedImage {
   /** Epoch ms. */
@@ -37,13 +56,13 @@ export function imageTest(filter: Pick<ImageFilter, 'extensions' | 'excludedPref
 
 /**
  * The images of a bucket, sorted by key (UTF-8 bytes), without other extensions, excluded prefixes, folders and empty
- * objects. `onPage` is called after every page with the number of objects listed so far.
+ * objects.
  * @throws FaultError (no such bucket, no permission, no network), or the SDK's error.
  */
 export async function* listImages(
   s3: S3Client,
   filter: ImageFilter,
-  onPage: (listed: number) => void = () => {},
+  on: ListingEvents = {},
 ): AsyncIterable<BucketImage> {
   const isImage = imageTest(filter);
   let listed = 0;
@@ -68,11 +87,15 @@ export async function* listImages(
       });
     const objects = page.Contents ?? [];
     listed += objects.length;
-    onPage(listed);
+    on.page?.(listed);
     for (const object of objects) {
       const key = page.EncodingType === 'url' ? decodeKey(object.Key ?? '') : (object.Key ?? '');
       const size = object.Size ?? 0;
-      if (size === 0 || !isImage(key)) continue;
+      if (!isImage(key)) continue;
+      if (size === 0) {
+        on.empty?.(key);
+        continue;
+      }
       const modifiedAt = object.LastModified?.getTime() ?? 0;
       yield isArchived(object) ? { key, size, modifiedAt, isArchived: true } : { key, size, modifiedAt };
     }

@@ -52,15 +52,21 @@ const filter = (overrides: Partial<ImageFilter> = {}): ImageFilter => ({
 async function list(overrides: Partial<ImageFilter> = {}) {
   const images: ListedImage[] = [];
   const looked: number[] = [];
-  for await (const image of listImages(s3.client, filter(overrides), (count) => looked.push(count))) images.push(image);
-  return { images, keys: images.map((image) => image.key), looked };
+  const empty: string[] = [];
+  for await (const image of listImages(s3.client, filter(overrides), {
+    page: (count) => looked.push(count),
+    empty: (key) => empty.push(key),
+  }))
+    images.push(image);
+  return { images, keys: images.map((image) => image.key), looked, empty };
 }
 
 test('listing images ignores the case of the extension, and skips folders, empty objects and excluded prefixes', async () => {
-  const { images, keys, looked } = await list();
+  const { images, keys, looked, empty } = await list();
   expect([...keys].sort()).toEqual(['TWO.PNG', 'dictionaries.png', 'folder/four.jpg', 'one.png', 'three.Jpeg']);
   expect(images).toContainEqual({ key: 'TWO.PNG', size: 5, modifiedAt: expect.any(Number) });
   expect(looked).toEqual([12]);
+  expect(empty).toEqual(['empty.png']);
 });
 
 test('listing images can be limited to a prefix', async () => {
@@ -81,12 +87,13 @@ test('listing images reads all pages of a large bucket in order, and reports the
 
 test('listing images reads no further page when the reader stops', async () => {
   const looked: number[] = [];
-  for await (const _ of listImages(s3.client, filter({ bucket: 'many' }), (count) => looked.push(count))) break;
+  for await (const _ of listImages(s3.client, filter({ bucket: 'many' }), { page: (count) => looked.push(count) }))
+    break;
   expect(looked).toEqual([1_000]);
 });
 
 test('listing an empty bucket returns no images', async () => {
-  expect(await list({ bucket: 'empty' })).toEqual({ images: [], keys: [], looked: [0] });
+  expect(await list({ bucket: 'empty' })).toEqual({ images: [], keys: [], looked: [0], empty: [] });
 });
 
 test('a missing bucket is a fault that names the bucket and the setting', async () => {

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../lib/clock.ts';
 import { FaultError } from '../../pipeline/fault.ts';
-import type { ListedImage } from '../../pipeline/images.ts';
+import { type BucketImage, type ListedImage, withoutArchived } from '../../pipeline/images.ts';
 import { failureOf, type Invocation, type Outcome } from '../../pipeline/invoke/invocation.ts';
 import { reservoir } from '../../run/plan/sample.ts';
 import type { SampledImage, SampleResult } from '../contracts/step-control.ts';
@@ -8,7 +8,7 @@ import type { SampledImage, SampleResult } from '../contracts/step-control.ts';
 export interface SamplePorts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly listImages: () => AsyncIterable<ListedImage>;
+  readonly listImages: () => AsyncIterable<BucketImage>;
   readonly invoke: (imageKey: string) => Promise<Invocation>;
 }
 
@@ -31,7 +31,7 @@ const WAIT_MS = 2_000;
  */
 export async function trySample(count: number, ports: SamplePorts): Promise<SampleResult> {
   const drawn = reservoir<ListedImage>(count, ports.random);
-  for await (const image of ports.listImages()) drawn.offer(image);
+  for await (const image of withoutArchived(ports.listImages())) drawn.offer(image);
   const chosen = drawn.result();
   if (chosen.length === 0) throw new EmptySampleError();
   const images: SampledImage[] = [];

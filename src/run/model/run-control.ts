@@ -15,6 +15,10 @@ import {
   type RunSnapshot,
 } from './types.ts';
 
+/** Images that nothing can read. `examples`: some of their keys. */
+const unreadableSchema = z.object({ images: z.number(), examples: z.array(z.string()).readonly() });
+export type UnreadableImages = Readonly<z.infer<typeof unreadableSchema>>;
+
 /** A plan as it is stored: without the open run, which is read when the plan is shown. */
 export const storedPlanSchema = z.object({
   runId: z.string(),
@@ -23,8 +27,10 @@ export const storedPlanSchema = z.object({
   totalBytes: z.number(),
   /** Objects in the bucket that are not in the manifest (no image, excluded prefix, not in the sample). */
   leftOut: z.number(),
-  /** Images in an archive class of S3 without a restored copy: they are not in the manifest. `examples`: some of their keys. */
-  archived: z.object({ images: z.number(), examples: z.array(z.string()).readonly() }).exactOptional(),
+  /** Images in an archive class of S3 without a restored copy: they are not in the manifest. */
+  archived: unreadableSchema.exactOptional(),
+  /** Images of no bytes: they are not in the manifest. */
+  empty: unreadableSchema.exactOptional(),
   paceSetting: paceSettingSchema,
   /** The requester chose to keep the records of the table: no flush is required. */
   keep: z.boolean().exactOptional(),

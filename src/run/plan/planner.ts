@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
-import type { BucketImage, ListedImage } from '../../pipeline/images.ts';
+import { type BucketImage, type ListedImage, type ListingEvents, withoutArchived } from '../../pipeline/images.ts';
 import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
-import type { Refusal, RunControl, RunForecast, RunPlan, StoredPlan } from '../model/run-control.ts';
+import type { Refusal, RunControl, RunForecast, RunPlan, StoredPlan, UnreadableImages } from '../model/run-control.ts';
 import type { ImageSelection, PaceSetting } from '../model/types.ts';
 import { type CeilingFacts, forecast, paceCeiling } from '../rules/forecast.ts';
 import type { RunStore } from '../store/run-store.ts';
@@ -20,16 +20,16 @@ export interface Experience {
   readonly failedShare: number;
 }
 
-/** How many keys of archived images a plan names. */
-const ARCHIVED_EXAMPLES = 3;
+/** How many keys of images that cannot be read a plan names. */
+const UNREADABLE_EXAMPLES = 3;
 
 /** What planning needs from outside. */
 export interface PlannerPorts {
   readonly clock: Clock;
   readonly store: RunStore;
   readonly bucket: string;
-  /** Lists the images under a prefix; reports the number of objects listed so far. */
-  readonly listImages: (prefix: string | undefined, onListed: (listed: number) => void) => AsyncIterable<BucketImage>;
+  /** Lists the images under a prefix. */
+  readonly listImages: (prefix: string | undefined, on: ListingEvents) => AsyncIterable<BucketImage>;
   readonly writeManifest: (runId: string, images: AsyncIterable<ListedImage>) => Promise<ManifestIndex>;
   readonly readQuotas: () => Promise<QuotaReading>;
   /** Entries in the table: counted, or approximate where it is too large to count. */
@@ -79,18 +79,16 @@ export async function planRun(
 
   const runId = await ports.store.nextRunId();
   let listed = 0;
-  const archived: string[] = [];
-  let archivedImages = 0;
-  const readable = withoutArchived(
-    ports.listImages(selection.prefix, (count) => {
+  const archived = createUnreadable();
+  const empty = createUnreadable();
+  const listing = ports.listImages(selection.prefix, {
+    page(count) {
       listed = count;
       onProgress(count);
-    }),
-    (key) => {
-      archivedImages += 1;
-      if (archived.length < ARCHIVED_EXAMPLES) archived.push(key);
     },
-  );
+    empty: empty.add,
+  });
+  const readable = withoutArchived(listing, archived.add);
   const index = await ports.writeManifest(runId, request.images ?? choose(readable, selection));
   if (index.count === 0) return refuse(nothingToRun(ports.bucket, listed, selection));
 
@@ -102,7 +100,8 @@ export async function planRun(
     total: index.count,
     totalBytes: index.bytes,
     leftOut: Math.max(0, listed - index.count),
-    archived: archivedImages > 0 ? { images: archivedImages, examples: archived } : undefined,
+    archived: archived.found(),
+    empty: empty.found(),
     paceSetting,
     keep: request.keep ? true : undefined,
     canary: request.canary,
@@ -128,10 +127,10 @@ export async function forecastRun(
   const conditions = await readConditions(ports, settings);
   let listed = 0;
   let images = 0;
-  for await (const image of ports.listImages(undefined, (count) => {
+  const page = (count: number) => {
     listed = count;
-  }))
-    if (!image.isArchived) images++;
+  };
+  for await (const _ of withoutArchived(ports.listImages(undefined, { page }))) images++;
   if (images === 0) return refuse(nothingToRun(ports.bucket, listed, {}));
   const { failedShare } = conditions.experience ?? {};
   const expectedFailures = failedShare === undefined ? undefined : Math.round(failedShare * images);
@@ -232,15 +231,17 @@ async function* choose(images: AsyncIterable<ListedImage>, selection: ImageSelec
   yield* drawn.result().slice(0, limit ?? sample);
 }
 
-/** The images that can be read. */
-async function* withoutArchived(
-  images: AsyncIterable<BucketImage>,
-  onArchived: (key: string) => void,
-): AsyncIterable<ListedImage> {
-  for await (const image of images) {
-    if (image.isArchived) onArchived(image.key);
-    else yield image;
-  }
+/** Counts images that cannot be read, and names the first of them. */
+function createUnreadable() {
+  const examples: string[] = [];
+  let images = 0;
+  return {
+    add(key: string) {
+      images += 1;
+      if (examples.length < UNREADABLE_EXAMPLES) examples.push(key);
+    },
+    found: (): UnreadableImages | undefined => (images === 0 ? undefined : { images, examples }),
+  };
 }
 
 /** A plan with the open run that has to be abandoned first, if there is one. */

@@ -31,7 +31,7 @@ async function play(options: { images: number; count?: number; answers?: readonl
     clock,
     random: seededRandom(options.seed ?? 1),
     async *listImages() {
-      for (let each = 0; each < options.images; each++) yield imageOf(each);
+      for (let each = 0; each < options.images; each++) yield { ...imageOf(each), modifiedAt: 0 };
     },
     async invoke(key) {
       const result = answers[Math.min(asked.length, answers.length - 1)] ?? processed;

@@ -320,7 +320,9 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   loggingMessage: (worse) => logging.map((result) => loggingMessage(worse(result))),
   previewMessage: (worse) => [
     previewMessage(worse(runPlan({ selection: { prefix: 'P 1', sample: 3, seed: 7 }, openRun: run }))),
-    previewMessage(worse(runPlan({ archived: { images: 3, examples: ['A 1'] } }))),
+    previewMessage(
+      worse(runPlan({ archived: { images: 3, examples: ['A 1'] }, empty: { images: 1, examples: ['A 2'] } })),
+    ),
     previewMessage(worse(runPlan({ selection: { retry: { of: 'R 1', what: 'W 1', attempt: 2 } } }))),
   ],
   cancelledMessage: (worse) => [cancelledMessage(worse('R 1'), worse('U0OPERATOR'))],

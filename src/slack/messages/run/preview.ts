@@ -1,5 +1,5 @@
 import type { Button } from '@slack/types';
-import type { RunPlan } from '../../../run/model/run-control.ts';
+import type { RunPlan, UnreadableImages } from '../../../run/model/run-control.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { aboutDuration, bytes, count, counted, dollars, rate } from '../kit/format.ts';
@@ -16,7 +16,8 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
       ...(plan.keep && !plan.selection.retry
         ? ['The table keeps its records; records of re-processed images are overwritten.']
         : []),
-      ...archivedLines(plan),
+      ...unreadableLines(plan.archived, 'archived in S3 and cannot be read'),
+      ...unreadableLines(plan.empty, 'empty (0 bytes)'),
       ...(openRun
         ? [
             `:warning: ${runName(openRun.runId)} ${describeState(openRun)}. It can still be resumed. Starting this run abandons it for good.`,
@@ -51,12 +52,13 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
   });
 }
 
-/** Archived images cannot be read, so the run leaves them out. */
-function archivedLines({ archived, total }: RunPlan): readonly string[] {
-  if (!archived) return [];
-  const named = archived.examples.map((key) => code(key, 120)).join(', ');
+/** Which images the run leaves out, and why. */
+function unreadableLines(found: UnreadableImages | undefined, are: string): readonly string[] {
+  if (!found) return [];
+  const named = found.examples.map((key) => code(key, 120)).join(', ');
+  const more = found.images > found.examples.length ? ', …' : '';
   return [
-    `:warning: ${count(archived.images)} of ${counted(total + archived.images, 'image')} are archived in S3 and cannot be read, so this run leaves them out: ${named}${archived.images > archived.examples.length ? ', …' : ''}.`,
+    `:warning: ${counted(found.images, 'image is', 'images are')} ${are}, so this run leaves ${found.images === 1 ? 'it' : 'them'} out: ${named}${more}.`,
   ];
 }
 
