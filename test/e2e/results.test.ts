@@ -94,7 +94,7 @@ describe('results of a run', () => {
     await here.people.sees(/No limit blocks|images a minute/);
     await here.people.command('operator', '/rescan flush');
     const form = await here.people.openView('operator', /confirm_action/);
-    await here.people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
+    await here.people.submit('operator', form, { table_name: 'TimesheetOCR-dev', keep: 'delete' });
     const asked = await here.people.sees(/Approval needed: flush/);
     await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
     await here.people.sees(/The flush is done/, { withinMs: 30_000 });
