@@ -75,7 +75,7 @@ export function createPruning(ports: PruningPorts): Pruning {
   }
 
   async function planOf(table: TableFacts, keep: number): Promise<PrunePlan & { records: readonly BackupRecord[] }> {
-    const records = await listBackups(location);
+    const records = (await listBackups(location)).filter((record) => record.table.arn === table.arn);
     const namedAt = new Map<string, number>();
     await workThrough(records, READS_AT_ONCE, async ({ id }) => {
       const at = await lastStartedAt(location, id);
