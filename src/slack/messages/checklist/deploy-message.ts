@@ -89,7 +89,7 @@ export const rollbackPlanLines = (
 ];
 
 /** After a deploy. */
-export const deployedMessage = (done: Deployed, by: string): Message =>
+export const deployedMessage = (done: Deployed, by: string, { files }: Pick<DeployPlan, 'files'> = {}): Message =>
   compose({
     fact: 'Failure logging is deployed.',
     lines: [
@@ -97,11 +97,15 @@ export const deployedMessage = (done: Deployed, by: string): Message =>
       done.untested === undefined
         ? 'A test invocation proved that the package can be loaded. It processed no image.'
         : `:warning: Whether the package can be loaded is not known, because the function could not be invoked: ${code(done.untested, 300)}`,
+      ...(files === undefined ? [] : [filesDone(files)]),
       'Next: test it. The test invokes the function once for an image that does not exist and looks for the record.',
       OWN_DEPLOYS,
     ],
     buttons: [button(ACTION.testLogging, 'Test failure logging', 'test-logging', { style: 'primary' })],
   });
+
+const filesDone = ({ added, changed, missing, same }: NonNullable<DeployPlan['files']>): string =>
+  `Files: ${count(added.count)} added, ${count(changed.count)} changed, ${count(same)} as before, ${missing.count === 0 ? 'none missing' : `${count(missing.count)} missing (${namesOf(missing)})`}.`;
 
 const versionText = ({ versionBefore, versionAfter }: Deployed): string =>
   versionAfter === undefined
@@ -160,7 +164,7 @@ export function deployInterruptedMessage({ deploy, until }: Extract<DeployEvent,
 export function deployEndMessage(deploy: DeployView, end: DeployEnd): Message {
   if (end.kind === 'finished')
     return deploy.kind === 'deploy'
-      ? deployedMessage(end.deployed, deploy.by)
+      ? deployedMessage(end.deployed, deploy.by, deploy.plan)
       : rolledBackMessage(end.deployed, deploy.by);
   const { refusal } = end;
   const isUndone = refusal.reason === 'deploy' && refusal.undone === 'undone';

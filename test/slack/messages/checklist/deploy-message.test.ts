@@ -162,9 +162,18 @@ describe('the message of a deploy', () => {
   const deploy = deployInProgress();
   test('is the one of the result when it is completed', () => {
     const deployed = { codeSha256: plan.next.codeSha256 };
-    expect(deployEndMessage(deploy, { kind: 'finished', deployed })).toEqual(deployedMessage(deployed, 'U0OPERATOR'));
+    expect(deployEndMessage(deploy, { kind: 'finished', deployed })).toEqual(
+      deployedMessage(deployed, 'U0OPERATOR', plan),
+    );
     expect(deployEndMessage({ ...deploy, kind: 'rollback' }, { kind: 'finished', deployed })).toEqual(
       rolledBackMessage(deployed, 'U0OPERATOR'),
+    );
+  });
+
+  test('says which files were added, changed and dropped', () => {
+    const files = { added: EMPTY, changed: EMPTY, missing: { count: 1, names: ['team_roster.json'] }, same: 7 };
+    expect(deployedMessage({ codeSha256: 'x' }, 'U1', { files }).text).toContain(
+      'Files: 0 added, 0 changed, 7 as before, 1 missing (`team_roster.json`).',
     );
   });
 
