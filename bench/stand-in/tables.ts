@@ -115,6 +115,7 @@ export function createTables() {
       });
       return '{}';
     },
+    DescribeTimeToLive: () => '{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}',
     DescribeTable(input) {
       const { description, slots } = tableOf(namedSchema.parse(input).TableName);
       let count = 0;
