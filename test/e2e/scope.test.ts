@@ -77,6 +77,22 @@ test('a rescan of two people deletes and processes only what belongs to them, an
   await people.sees(/was completed by/);
 });
 
+test('a flush keeps the records that no image can rebuild, unless somebody chooses to delete them', async () => {
+  const { people } = here;
+  const nameless = (await rows()).filter(({ image }) => image === undefined).map(({ key }) => key);
+  await people.command('approver', '/rescan override test-logging because it is not what is tried here');
+  await people.sees(/is skipped in this rescan/);
+  await people.command('operator', '/rescan backup');
+  await people.sees(/is done and verified/);
+  await people.command('operator', '/rescan flush');
+  const form = await people.openView('operator', /3 records cannot be rebuilt by this rescan/);
+  await people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
+  const asked = await people.sees(/Approval needed: flush/);
+  await people.click('approver', asked.ts, buttonOf(asked, /approve/));
+  await people.sees(/The flush is done/);
+  expect((await rows()).map(({ key }) => key).sort()).toEqual(nameless.sort());
+});
+
 test('a scope of somebody who is not in the table is refused with the names that are near', async () => {
   const { people } = here;
   const [first] = (await rows()).filter(({ image }) => image !== undefined);

@@ -27,7 +27,7 @@ async function backup(): Promise<SeenMessage> {
 async function askFlush(name: string, user = 'operator') {
   await here.people.command(user, '/rescan flush');
   const viewId = await here.people.openView(user, /to confirm/);
-  return here.people.submit(user, viewId, { table_name: name, reason: 'OCR 2.6.1' });
+  return here.people.submit(user, viewId, { table_name: name, reason: 'OCR 2.6.1', keep: 'delete' });
 }
 
 async function approvalMessage(): Promise<SeenMessage> {
