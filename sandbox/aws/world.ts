@@ -87,6 +87,8 @@ const worldSchema = z.strictObject({
   /** The function reports stored entries but stores none, after it stored those of the first `writesFirst` images. */
   writesNothing: z.boolean().default(false),
   writesFirst: whole.default(0),
+  /** How far the clock of the function is ahead, in ms: the times in its records. */
+  clockAheadMs: z.number().default(0),
   /** `none`: immediate success without access to S3 or DynamoDB (for benchmarks). */
   functionWork: z.enum(['real', 'none']).default('real'),
   /** Connections are closed without an answer. */

@@ -173,7 +173,7 @@ export function createInvoker(ports: InvocationPorts) {
       world,
       modelTakes,
       stores,
-      now: Date.now,
+      now: () => Date.now() + world().clockAheadMs,
       requestId,
       failWith: failure?.kind,
       failMessage: failure?.message,

@@ -113,6 +113,8 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
   });
   async function step(ms = STEP_MS): Promise<void> {
     await clock.advance(ms);
+    // The function stamps its records with the time of the test.
+    aws.turn({ clockAheadMs: clock.now() - Date.now() });
     await systemClock.sleep(rig.realStepMs);
   }
   const rig: RunsRig = {
