@@ -182,7 +182,9 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, tot
     const record = kindOfRecord(after ?? before ?? {}, keys);
     const pair = { record };
     if (before !== undefined && after !== undefined) {
-      const all = backupJson === tableJson ? [] : changedFields(before, after);
+      // Most records are the same: nothing is built for them.
+      if (backupJson === tableJson) return totals.addSame(record, false);
+      const all = changedFields(before, after);
       const kinds = Map.groupBy(all, kindOf);
       totals.addEmptied(kinds.get('empty') ?? []);
       const fields = kinds.get('meaningful') ?? [];
