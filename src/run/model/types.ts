@@ -129,6 +129,8 @@ export const runTotalsSchema = z.object({
   noRows: count.default(0),
   failedByType: z.partialRecord(z.enum(FAILURE_TYPES), count),
   throttles: count,
+  /** Images that were invoked again because the outcome of an invocation was lost. Absent: none. */
+  repeats: count.exactOptional(),
   calls: count,
   /** Entries that the function reported, also those that are not in the table. */
   entriesStored: z.number().nonnegative(),
@@ -263,6 +265,8 @@ export type RunEvent =
       readonly snapshot: RunSnapshot;
       readonly why: 'pause' | 'stop' | 'trip' | 'fault' | 'shutdown';
       readonly by?: Person;
+      /** The state that the run has when it has drained. */
+      readonly next: RunState;
     }
   | {
       readonly kind: 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
@@ -270,4 +274,6 @@ export type RunEvent =
       readonly leftInFlight: number;
       /** The state could not be saved: the control table still has the one before. */
       readonly unwritten?: boolean;
+      /** People heard of this trip or fault when it happened, while images were in flight. */
+      readonly isKnown?: boolean;
     };

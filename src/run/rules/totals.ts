@@ -48,6 +48,16 @@ export const addCall = (totals: RunTotals, call: { throttled: boolean }): RunTot
   throttles: totals.throttles + (call.throttled ? 1 : 0),
 });
 
+/**
+ * What the repeated invocations cost, in USD, at the mean cost of an image. It is an estimate, and not part of `costUsd`:
+ * nobody got their replies. Undefined where the function reports no costs, and where nothing was repeated.
+ */
+export function repeatCostUsd(totals: RunTotals): number | undefined {
+  const { repeats = 0, costUsd } = totals;
+  const done = doneOf(totals);
+  return repeats === 0 || costUsd === 0 || done === 0 ? undefined : (repeats * costUsd) / done;
+}
+
 /** Images with an outcome. */
 export const doneOf = ({ processed, rejected, failed, noRows }: RunTotals): number =>
   processed + rejected + failed + noRows;

@@ -87,7 +87,7 @@ const RUNS: Expected<RunEvent> = {
   'warning-ended': [[{ kind: 'warning-ended', snapshot, warning }]],
   'first-failure': [[{ kind: 'first-failure', snapshot, failureType: 'OCR_ERROR', key: 'k', message: 'm' }]],
   'connection-broken': [[{ kind: 'connection-broken', snapshot, key: 'k', attempt: 1, message: 'm' }]],
-  draining: [[{ kind: 'draining', snapshot, why: 'stop' }]],
+  draining: [[{ kind: 'draining', snapshot, why: 'stop', next: { kind: 'interrupted' } }]],
 };
 
 const job = flushJob({ id: 'a-1', by: 'U1', approvedBy: 'U2', reason: 'A new template' });

@@ -239,7 +239,20 @@ export const events: readonly RunEvent[] = [
   { kind: 'warning-ended', snapshot: run, warning: warnings[1] },
   { kind: 'first-failure', snapshot: run, failureType: 'OCR_ERROR', key: 'K 1', message: 'M 1', requestId: 'R 1' },
   { kind: 'connection-broken', snapshot: run, key: 'K 1', attempt: 2, message: 'M 1' },
-  { kind: 'draining', snapshot: run, why: 'stop', by: 'U0OPERATOR' },
+  {
+    kind: 'draining',
+    snapshot: run,
+    why: 'stop',
+    by: 'U0OPERATOR',
+    next: { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } },
+  },
+  {
+    kind: 'draining',
+    snapshot: run,
+    why: 'trip',
+    next: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
+  },
+  { kind: 'draining', snapshot: run, why: 'fault', next: { kind: 'paused', because: { kind: 'fault', fault } } },
   ...runs.flatMap((snapshot): readonly RunEvent[] => {
     const { kind } = snapshot.state;
     return kind === 'planned' || kind === 'running' ? [] : [{ kind, snapshot, leftInFlight: 3, unwritten: true }];

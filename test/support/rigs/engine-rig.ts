@@ -1,4 +1,5 @@
 import type { Invocation, Outcome } from '../../../src/pipeline/invoke/invocation.ts';
+import { noteLostOutcomes } from '../../../src/run/engines/local/attempt.ts';
 import type { Drive, EnginePorts } from '../../../src/run/engines/local/engine.ts';
 import { drive } from '../../../src/run/engines/local/engine.ts';
 import type { GrowthAnswer, GrowthQuestion, Halt } from '../../../src/run/engines/local/engine-events.ts';
@@ -64,7 +65,8 @@ export interface RigOptions {
   readonly perMinute?: number;
   readonly terms?: Partial<RunTerms>;
   readonly rules?: Partial<RunRules>;
-  readonly from?: { checkpoint: Checkpoint; fresh: boolean };
+  /** `lost`: the process that drove it before died with images in flight. */
+  readonly from?: { checkpoint: Checkpoint; fresh: boolean; lost?: boolean };
   readonly clock?: FakeClock;
   readonly ports?: Partial<EnginePorts>;
 }
@@ -96,7 +98,9 @@ export function startRig(options: RigOptions = {}): Rig {
     growthKind: 'counted',
     ...options.terms,
   };
-  const start = createLiveRun(terms, rules, clock.now(), options.from);
+  const { from } = options;
+  const read = createLiveRun(terms, rules, clock.now(), from);
+  const start = from?.lost ? noteLostOutcomes(read, 0, from.fresh, clock.now()) : read;
   const events: RunEvent[] = [];
   const halts: Halt[] = [];
   const checkpoints: Checkpoint[] = [];

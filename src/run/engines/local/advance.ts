@@ -7,8 +7,9 @@ import { noteFailedLookup } from '../../rules/row-watch.ts';
 import { mayStart, warningChanges } from '../../rules/warnings.ts';
 import { doneCount, isDone } from '../../store/checkpoint.ts';
 import { copySinceGrowth, noneSinceGrowth } from '../../store/since-growth.ts';
+import { isUsedUp, usedUpOutcome } from './attempt.ts';
 import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
-import { emit, endHaltWrite, haltRun } from './halts.ts';
+import { announceDrainIfDue, emit, endHaltWrite, haltRun } from './halts.ts';
 import { canaryTrip, type LiveRun, noteEntriesCount, type RunDraft } from './live-run.ts';
 import {
   APPEND_FAILURES_TO_PAUSE,
@@ -176,8 +177,15 @@ function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number 
   else run.upcoming.shift();
   run.earlierAttempts.delete(index);
   const { throttles, broken } = attempts ?? { throttles: 0, broken: 0 };
-  run.inFlight.set(index, { entry, startedAt: now, throttles, broken, hasOutcome: false });
+  const usedUp = isUsedUp({ broken });
+  run.inFlight.set(index, { entry, startedAt: now, throttles, broken, hasOutcome: usedUp });
   run.startedThrough = Math.max(run.startedThrough, index);
+  if (usedUp) {
+    const outcome = usedUpOutcome({ broken });
+    run.unsaved.push({ index, key, outcome, startedAt: now, durationMs: 0, throttles });
+    append(run, now, effects);
+    return now;
+  }
   noteStart(run.pacer, now);
   effects.push({ kind: 'invoke', index, key });
   return now;
@@ -214,6 +222,7 @@ function review(run: RunDraft, now: number, effects: EngineEffect[]): void {
     }
     saveCheckpointIfDue(run, now, effects);
   }
+  announceDrainIfDue(run, now, effects);
   if (run.changed) emit(run, { kind: 'progress' }, now, effects);
   run.changed = false;
 }

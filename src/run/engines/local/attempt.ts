@@ -1,6 +1,8 @@
 import { jitteredDelayMs } from '../../../lib/async/backoff.ts';
 import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
-import type { Attempts, ConnectionFacts } from './live-run.ts';
+import { noteThrottled } from '../../rules/pacer.ts';
+import { isDone } from '../../store/checkpoint.ts';
+import type { Attempts, ConnectionFacts, LiveRun, RunDraft } from './live-run.ts';
 
 /** What happens to an image after one attempt. */
 export type AttemptVerdict =
@@ -12,6 +14,9 @@ export type AttemptVerdict =
 const RETRY_DELAY = { baseMs: 1_000, maxMs: 60_000 };
 /** Broken connections of one image that are retried. The function may have run each time, so each one is announced. */
 const BROKEN_LIMIT = 2;
+/** Whether an image was invoked so often without a known outcome that it is not invoked again without a person. */
+export const isUsedUp = ({ broken }: Pick<Attempts, 'broken'>): boolean => broken > BROKEN_LIMIT;
+
 /** Unanswered attempts after the first one from which on the run pauses: within three images. */
 const UNANSWERED_LIMIT = 2;
 const NETWORK_FIX = 'Check the network between the bot and AWS, then `/rescan resume`.';
@@ -55,4 +60,43 @@ export function judgeAttempt(
         ? retry(unansweredInRow + 1)
         : { kind: 'fault', fault: result.fault };
   }
+}
+
+/** The outcome of an image that is used up when the bot resumes its run. */
+export const usedUpOutcome = ({ broken }: Pick<Attempts, 'broken'>): Outcome => ({
+  kind: 'failed',
+  failureType: 'INVOCATION_ERROR',
+  message: `Invoked ${broken} times, and each time the outcome was lost because the bot ended or the connection broke. The function may have processed it.`,
+});
+
+/**
+ * Notes that the outcomes of the images in flight were lost when the drive before ended. They are invoked again
+ * (`repeating`): the totals count that. When the bot resumes the run by itself, each of these images has one more attempt
+ * without an outcome, and the pace falls. When a person resumes it (`fresh`) such attempts count anew. Takes the run over.
+ */
+export function noteLostOutcomes(run: LiveRun, repeating: number, fresh: boolean, now: number): LiveRun {
+  const draft: RunDraft = run;
+  if (fresh) {
+    for (const [index, { throttles }] of draft.earlierAttempts)
+      draft.earlierAttempts.set(index, { throttles, broken: 0 });
+    return countRepeats(draft, repeating);
+  }
+  let lost = 0;
+  // Images start in order, so the first ones without an outcome were in flight. Behind them are images of a rerun.
+  const { lowWater } = draft.progress;
+  for (let index = lowWater; index <= draft.startedThrough && lost < draft.terms.maxInFlight; index++) {
+    const { throttles, broken } = draft.earlierAttempts.get(index) ?? { throttles: 0, broken: 0 };
+    // A throttled image waits; nothing of it was lost.
+    if (isDone(draft.progress, index) || (throttles > 0 && broken === 0)) continue;
+    draft.earlierAttempts.set(index, { throttles, broken: broken + 1 });
+    lost++;
+  }
+  if (lost > 0) noteThrottled(draft.pacer, now);
+  return countRepeats(draft, lost);
+}
+
+/** Counts images that are invoked again because the outcome of an invocation is not known. */
+export function countRepeats(run: RunDraft, repeats: number): RunDraft {
+  if (repeats > 0) run.totals = { ...run.totals, repeats: (run.totals.repeats ?? 0) + repeats };
+  return run;
 }

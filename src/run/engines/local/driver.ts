@@ -7,6 +7,7 @@ import type { ManifestEntry, OutcomeRecord, Person, RunEvent, RunSnapshot, RunSt
 import { type Checkpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
 import { FencedError, type JournalChunk, REQUESTS, type RunRecord, type RunStore } from '../../store/run-store.ts';
 import { advance } from './advance.ts';
+import { noteLostOutcomes } from './attempt.ts';
 import { type Drive, drive, type EnginePorts } from './engine.ts';
 import type { GrowthAnswer, GrowthQuestion, Halt } from './engine-events.ts';
 import { outranks, stateAfter } from './halts.ts';
@@ -77,8 +78,11 @@ export async function driveRun(
 ): Promise<DrivenRun> {
   const { clock, store, lease } = ports;
   const { runId } = record;
-  const { run, rerunning } = await readLiveRun(record, store, rules, clock.now(), how.by !== undefined);
-  const repeating = startedWithoutOutcome(run) - rerunning;
+  const isFresh = how.by !== undefined;
+  const { run: stored, rerunning } = await readLiveRun(record, store, rules, clock.now(), isFresh);
+  const before = stored.totals.repeats ?? 0;
+  const run = noteLostOutcomes(stored, startedWithoutOutcome(stored) - rerunning, isFresh, clock.now());
+  const repeating = (run.totals.repeats ?? 0) - before;
   const invoke = await ports.openFunction(record.maxInFlight);
   const running: RunState = { kind: 'running' };
   const marked = await store.changeAsDriver(runId, fence, {
@@ -115,6 +119,8 @@ export async function driveRun(
     }
   }
 
+  /** The state that people were notified of while images were in flight. */
+  let known: RunState | undefined;
   const snapshot = takeSnapshot(run, running, clock.now());
   void ports.emit(
     how.from === 'planned'
@@ -135,7 +141,10 @@ export async function driveRun(
     saveHalt,
     holdsLease: () => lease.holds(),
     readFault: ports.readFault,
-    emit: (event) => void ports.emit(event),
+    emit(event) {
+      if (event.kind === 'draining' && event.snapshot.inFlight > 0) known = event.next;
+      void ports.emit(event);
+    },
     warn: ports.warn,
   });
   // A stop that was requested during the preparation holds before the first invocation.
@@ -178,7 +187,7 @@ export async function driveRun(
       await ports.storedStops.clear().catch((error) => ports.warn('a stored stop was not removed', error));
     await lease.release();
     if (announced === lastState().kind) await store.markAnnounced(runId);
-    else await announceEnd(ended(), leftInFlight, ports);
+    else await announceEnd(ended(), leftInFlight, ports, known);
   }
 
   function lastState(): RunState {
@@ -239,22 +248,29 @@ export async function driveRun(
   return { runId, fence, drive: driving, halt, unsavedEnd: () => unsavedEnd, finished };
 }
 
-/** Announces the end of a drive and notes on the record that it was announced. */
+/** Announces the end of a drive and notes on the record that it was announced. `known`: the state that people know of. */
 export async function announceEnd(
   snapshot: RunSnapshot,
   leftInFlight: number,
   ports: Pick<DriverPorts, 'emit' | 'store'>,
+  known?: RunState,
 ): Promise<void> {
-  await emitEnd(snapshot, leftInFlight, ports, false);
+  await emitEnd(snapshot, leftInFlight, ports, false, known);
   await ports.store.markAnnounced(snapshot.runId);
 }
 
-const emitEnd = (snapshot: RunSnapshot, leftInFlight: number, ports: Pick<DriverPorts, 'emit'>, unwritten: boolean) =>
+const emitEnd = (
+  snapshot: RunSnapshot,
+  leftInFlight: number,
+  ports: Pick<DriverPorts, 'emit'>,
+  unwritten: boolean,
+  known?: RunState,
+) =>
   ports.emit({
     kind: endKindOf(snapshot.state),
     snapshot,
     leftInFlight,
-    ...defined({ unwritten: unwritten || undefined }),
+    ...defined({ unwritten: unwritten || undefined, isKnown: known?.kind === snapshot.state.kind || undefined }),
   });
 
 type EndKind = 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';

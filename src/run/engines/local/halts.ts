@@ -75,6 +75,7 @@ export function haltRun(run: RunDraft, halt: Halt, now: number, effects: EngineE
   if (halt.kind === 'shutdown') run.drainUntil = Math.min(run.drainUntil, now + run.rules.shutdownDrainMs);
   if (!outranks(halt, run.halt)) return;
   if (!run.halt && !isWritten(halt)) run.drainAnnounced = true;
+  if (!run.halt) run.haltedAt = now;
   run.halt = halt;
   run.changed = true;
   if (!run.writingHalt) writeHalt(run, now, effects);
@@ -91,13 +92,26 @@ function writeHalt(run: RunDraft, now: number, effects: EngineEffect[]): void {
 
 /** After a halt was written: the first one is announced, and a halt that replaced it meanwhile is written. */
 export function endHaltWrite(run: RunDraft, now: number, effects: EngineEffect[]): void {
-  const { writtenHalt: halt } = run;
   run.writingHalt = false;
-  if (halt && isWritten(halt) && !run.drainAnnounced) {
-    run.drainAnnounced = true;
-    emit(run, { kind: 'draining', why: halt.kind, ...defined({ by: requesterOf(halt) }) }, now, effects);
-  }
+  announceDrain(run, now, effects);
   writeHalt(run, now, effects);
+}
+
+/** A halt that takes longer to write is announced before it is written, ms. */
+const ANNOUNCE_AFTER_MS = 2_000;
+
+/** Announces a halt that the control table does not store in time. */
+export function announceDrainIfDue(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  if (run.halt && now - run.haltedAt >= ANNOUNCE_AFTER_MS) announceDrain(run, now, effects);
+}
+
+/** Announces the first halt of this drive, once. */
+function announceDrain(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  const { writtenHalt: halt } = run;
+  const next = halt && stateAfter(halt);
+  if (!halt || !next || !isWritten(halt) || run.drainAnnounced) return;
+  run.drainAnnounced = true;
+  emit(run, { kind: 'draining', why: halt.kind, next, ...defined({ by: requesterOf(halt) }) }, now, effects);
 }
 
 /**

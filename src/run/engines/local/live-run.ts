@@ -168,6 +168,8 @@ export interface RunDraft {
 
   phase: 'driving' | 'drained' | 'ended';
   halt: Halt | undefined;
+  /** When the first halt came; 0 before. */
+  haltedAt: number;
   /** The halt that is written or was written last. */
   writtenHalt: Halt | undefined;
   writingHalt: boolean;
@@ -249,6 +251,7 @@ export function createLiveRun(
     checkingGrowth: false,
     phase: 'driving',
     halt: undefined,
+    haltedAt: 0,
     writtenHalt: undefined,
     writingHalt: false,
     drainAnnounced: false,

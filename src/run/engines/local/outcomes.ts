@@ -6,7 +6,7 @@ import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
 import { doneCount } from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
-import { judgeAttempt } from './attempt.ts';
+import { countRepeats, judgeAttempt } from './attempt.ts';
 import type { EngineEffect, EngineEvent } from './engine-events.ts';
 import { emit, haltRun } from './halts.ts';
 import { type Attempts, countOutcome, type InFlightImage, type LiveRun, type RunDraft, watchRows } from './live-run.ts';
@@ -45,6 +45,11 @@ export function takeReply(run: RunDraft, event: Event<'replied'>, effects: Engin
       run.unsaved.push(recordOf(image, attempts, verdict.outcome, event));
       return append(run, now, effects);
     case 'retry':
+      // The function may have run: the image is invoked again without knowing.
+      if (result.kind === 'broken') {
+        countRepeats(run, 1);
+        noteThrottled(run.pacer, now);
+      }
       return putBack(run, image, attempts, now + verdict.delayMs);
     case 'fault':
       putBack(run, image, result.kind === 'broken' ? { throttles: 0, broken: 0 } : attempts, now);

@@ -102,22 +102,60 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
         lines: [`${code(event.key, 200)}: ${code(event.message)}. The function may already have processed it.`],
       });
     case 'draining':
-      return thread({
-        fact: `${drainingText(event.why, event.by)} No more images start; ${waitingText(snapshot.inFlight)}.`,
-      });
+      return drainAlert(event);
     case 'paused':
     case 'stopped':
     case 'tripped':
     case 'interrupted':
     case 'completed':
     case 'abandoned':
-      return endAlert(snapshot, event.leftInFlight, { ...options, unwritten: event.unwritten ?? false });
+      return inThread(
+        event.isKnown ?? false,
+        endAlert(snapshot, event.leftInFlight, { ...options, unwritten: event.unwritten ?? false }),
+      );
   }
 }
+
+/**
+ * A trip and a fault are heard in the channel when they happen. Where nothing is in progress the end of the run follows at
+ * once and is the alert.
+ */
+function drainAlert({ snapshot, next, why, by }: Extract<RunEvent, { kind: 'draining' }>): Alert {
+  const then = `No more images start; ${waitingText(snapshot.inFlight)}.`;
+  const isAlarm = (why === 'trip' || why === 'fault') && snapshot.inFlight > 0;
+  if (!isAlarm) return thread({ fact: `${drainingText(why, by)} ${then}` });
+  const run = { ...snapshot, state: next };
+  return channel({
+    fact: `${runName(run.runId)} ${describeHalt(run)}.`,
+    lines: [
+      then,
+      ...(next.kind === 'tripped' ? tripLines(run) : []),
+      ...(next.kind === 'paused' && next.because.kind === 'fault' ? faultLines(next.because.fault) : []),
+      'The thread says when they have ended.',
+    ],
+    buttons: [
+      ...(why === 'trip' ? [button(ACTION.diagnose, 'Diagnose', run.runId, { style: 'primary' })] : []),
+      button(ACTION.status, 'Status', run.runId),
+    ],
+  });
+}
+
+const describeHalt = ({ state }: RunSnapshot): string =>
+  state.kind === 'tripped'
+    ? `stopped itself: ${describeTrip(state.trippedBy)}`
+    : state.kind === 'paused' && state.because.kind === 'fault'
+      ? `is pausing: ${describeFault(state.because.fault)}`
+      : 'is stopping';
 
 /** `waiting for 6 images in progress` */
 export const waitingText = (inFlight: number): string =>
   inFlight === 0 ? 'none is in progress' : `waiting for ${counted(inFlight, 'image')} in progress`;
+
+/** The channel has heard of this end while images were in progress: what came of them goes into the thread. */
+const inThread = (isKnown: boolean, alert: Alert | undefined): Alert | undefined => {
+  const isAlarm = alert?.to === 'channel' && isKnown;
+  return isAlarm ? { ...alert, to: 'thread' } : alert;
+};
 
 function canaryAlert({ snapshot, images, failed }: Extract<RunEvent, { kind: 'canary-passed' }>): Alert {
   const stalled = snapshot.warnings.some(({ kind }) => kind === 'no-growth') || isWithoutGrowth(snapshot);

@@ -1,6 +1,7 @@
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { ImageSelection, PaceSetting, RunSnapshot, StopSource, Trip, Warning } from '../../../run/model/types.ts';
 import { numbersOf } from '../../../run/rules/numbers.ts';
+import { repeatCostUsd } from '../../../run/rules/totals.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { count, counted, dollars, duration, percent, rate } from '../kit/format.ts';
 
@@ -185,6 +186,13 @@ export function formatFailed(run: RunSnapshot): string {
   const ofType = totals.failedByType[failureType] ?? topFailure.count;
   const share = ofType >= failed ? 'all' : `${count(ofType)} of them`;
   return `${count(failed)} (${percent(failed, done)}), ${share} ${code(`${failureType} · ${message}`, 160)}`;
+}
+
+/** `3 images, because an outcome was lost (about $0.01, not part of the cost)` */
+export function formatRepeats(totals: RunSnapshot['totals']): string {
+  const costUsd = repeatCostUsd(totals);
+  const cost = costUsd === undefined ? '' : ` (about ${dollars(costUsd)}, not part of the cost)`;
+  return `${counted(totals.repeats ?? 0, 'invocation')}, because an outcome was lost${cost}`;
 }
 
 /** A warning while it holds. */

@@ -13,6 +13,7 @@ import {
   formatDone,
   formatFailed,
   formatRecords,
+  formatRepeats,
   formatRunningTime,
   isWithoutGrowth,
   RECORDS_LABEL,
@@ -69,6 +70,7 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
     ...(isClosed ? [] : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
     isRunning ? ['Time left', remainingTime(run)] : ['Running time', formatRunningTime(run)],
     ...(costUsd !== undefined ? [[isClosed ? 'Cost' : 'Cost so far', dollars(costUsd)] as const] : []),
+    ...(run.totals.repeats ? [['Repeated', formatRepeats(run.totals)] as const] : []),
     ['Started by', mention(run.startedBy)],
   ];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failed, rejected, startRig } from '../../../support/rigs/engine-rig.ts';
+import { failed, number, rejected, startRig } from '../../../support/rigs/engine-rig.ts';
 
 describe('trips by the breaker', () => {
   test('the tenth failure in a row trips the run, and nothing more is started', async () => {
@@ -10,6 +10,24 @@ describe('trips by the breaker', () => {
     expect(rig.invoked.length).toBeLessThanOrEqual(10 + rig.highest());
     expect(rig.halts).toHaveLength(1);
   });
+
+  test.each([true, false])(
+    'a trip is announced while images are in flight, also where the control table stores it (%s) late',
+    async (isStored) => {
+      const rig = startRig({
+        images: 200,
+        tookMs: (key) => (number(key) < 10 ? 500 : 60_000),
+        reply: () => failed(),
+        ...(!isStored && { ports: { saveHalt: () => new Promise<never>(() => {}) } }),
+      });
+      await rig.play(10_000);
+      const draining = rig.events.find((event) => event.kind === 'draining');
+      expect(draining).toMatchObject({ why: 'trip', next: { kind: 'tripped' } });
+      expect(draining?.snapshot.inFlight).toBeGreaterThan(0);
+      expect(rig.events.filter((event) => event.kind === 'draining')).toHaveLength(1);
+      rig.drive.halt({ kind: 'lease-lost' });
+    },
+  );
 
   test('rejected sheets do not trip the breaker', async () => {
     const rig = startRig({ images: 60, reply: () => rejected() });

@@ -136,7 +136,13 @@ describe('alerts', () => {
       { kind: 'warning-ended', snapshot, warning },
       { kind: 'first-failure', snapshot, failureType: 'TIMEOUT_ERROR', key: 'a.png', message: 'timed out' },
       { kind: 'connection-broken', snapshot, key: 'a.png', attempt: 1, message: 'socket hang up' },
-      { kind: 'draining', snapshot, why: 'pause', by: 'U0APPROVER' },
+      {
+        kind: 'draining',
+        snapshot,
+        why: 'pause',
+        by: 'U0APPROVER',
+        next: { kind: 'paused', because: { kind: 'person', by: 'U0APPROVER' } },
+      },
     ];
     expect(
       events.map((event) => alertOf(event, BY_ITSELF)).map((alert) => alert && [alert.to, alert.message.text]),
@@ -160,6 +166,20 @@ describe('alerts', () => {
       ],
       ['thread', 'Pausing (<@U0APPROVER>). No more images start; waiting for 6 images in progress.'],
     ]);
+  });
+
+  test('the channel hears of a trip at once, with the images in progress, and the thread of their end', () => {
+    const next = { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } } as const;
+    const atOnce = alertOf({ kind: 'draining', snapshot: runSnapshot(), why: 'trip', next }, BY_ITSELF);
+    expect(atOnce?.to).toBe('channel');
+    expect(atOnce?.message.text).toMatch(
+      /^Rescan r-0142 stopped itself: 10 images failed in a row\.\nNo more images start; waiting for 6 images in progress\.\n/,
+    );
+    const tripped = { kind: 'tripped', snapshot: runSnapshot({ state: next, inFlight: 0 }), leftInFlight: 0 } as const;
+    expect(alertOf({ ...tripped, isKnown: true }, BY_ITSELF)?.to).toBe('thread');
+    expect(alertOf(tripped, BY_ITSELF)?.to).toBe('channel');
+    const withoutRest = runSnapshot({ inFlight: 0 });
+    expect(alertOf({ kind: 'draining', snapshot: withoutRest, why: 'trip', next }, BY_ITSELF)?.to).toBe('thread');
   });
 
   test('an interrupted run asks for a person only when it does not resume automatically', () => {
