@@ -25,6 +25,34 @@ function actionOf(method: string, path: string, query: URLSearchParams): string 
       : 's3:PutObject';
 }
 
+export const ARCHIVED_MESSAGE = "The operation is not valid for the object's storage class";
+
+export const isArchived = (key: string, texts: readonly string[]): boolean => texts.some((text) => key.includes(text));
+
+/** The headers of a request as fetch takes them. */
+const plainHeaders = ({ headers }: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      typeof value === 'string' && name !== 'host' && name !== 'connection' ? [[name, value]] : [],
+    ),
+  );
+
+/** The key in a listing as it is: URL-encoded where the request asked for that, else with XML entities. */
+const keyOf = (text: string, isEncoded: boolean): string =>
+  isEncoded
+    ? decodeURIComponent(text.replaceAll('+', ' '))
+    : text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '');
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+/** The listing with the archived objects in their storage class. */
+const withArchived = (listing: string, archived: readonly string[]): string => {
+  const isEncoded = listing.includes('<EncodingType>url</EncodingType>');
+  return listing.replace(/<Contents>.*?<\/Contents>/gs, (entry) => {
+    const [, encoded = ''] = /<Key>(.*?)<\/Key>/s.exec(entry) ?? [];
+    return isArchived(keyOf(encoded, isEncoded), archived) ? entry.replace('>STANDARD<', '>GLACIER<') : entry;
+  });
+};
+
 /** fauxqs with the simulated faults in front. Requests are passed on as streams; nothing is kept in memory. */
 export async function startS3(world: () => World, imageBucket: string): Promise<LocalS3> {
   const server = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
@@ -32,7 +60,7 @@ export async function startS3(world: () => World, imageBucket: string): Promise<
     url: `http://127.0.0.1:${server.port}`,
     createBucket: (name) => void server.createBucket(name),
     async answer(request, response) {
-      const { expiredCredentials, accessDenied, bucketMissing } = world();
+      const { expiredCredentials, accessDenied, bucketMissing, archived } = world();
       const url = new URL(request.url ?? '/', 'http://localhost');
       const action = actionOf(request.method ?? 'GET', url.pathname, url.searchParams);
       const bucket = decodeURIComponent(url.pathname.split('/')[1] ?? '');
@@ -40,6 +68,14 @@ export async function startS3(world: () => World, imageBucket: string): Promise<
       if (accessDenied.includes(action)) return sendXmlError(response, 403, 'AccessDenied', 'Access Denied');
       if (bucketMissing && bucket === imageBucket)
         return sendXmlError(response, 404, 'NoSuchBucket', 'The specified bucket does not exist');
+      const key = decodeURIComponent(url.pathname.split('/').slice(2).join('/'));
+      if (bucket === imageBucket && action === 's3:GetObject' && request.method === 'GET' && isArchived(key, archived))
+        return sendXmlError(response, 403, 'InvalidObjectState', ARCHIVED_MESSAGE);
+      if (bucket === imageBucket && action === 's3:ListBucket' && archived.length > 0) {
+        const listed = await fetch(`http://127.0.0.1:${server.port}${request.url}`, { headers: plainHeaders(request) });
+        response.writeHead(listed.status, { 'content-type': 'application/xml' });
+        return void response.end(withArchived(await listed.text(), archived));
+      }
       if (action === 's3:GetBucketVersioning') {
         response.writeHead(200, { 'content-type': 'application/xml' });
         const state = bucket === imageBucket ? '' : '<Status>Enabled</Status>';

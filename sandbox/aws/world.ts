@@ -97,6 +97,8 @@ const worldSchema = z.strictObject({
   /** Refused IAM actions, for example "lambda:InvokeFunction". */
   accessDenied: z.array(z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/)).default([]),
   functionMissing: z.boolean().default(false),
+  /** Images whose key contains one of these texts are in the class GLACIER, without a restored copy. */
+  archived: z.array(z.string().min(1)).default([]),
   /** Reads of the image bucket are answered with NoSuchBucket. */
   bucketMissing: z.boolean().default(false),
   /** Share of the invocations whose connection breaks during the answer, after the function ran. */

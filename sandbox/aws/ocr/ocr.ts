@@ -3,6 +3,7 @@ import type { FunctionRevision } from '../lambda/function-state.ts';
 import type { FunctionTable } from '../lambda/function-table.ts';
 import type { MetricStore } from '../logs/metric-store.ts';
 import { readTimesheetText } from '../png.ts';
+import { ARCHIVED_MESSAGE, isArchived } from '../s3.ts';
 import type { FailureKind, World } from '../world.ts';
 import { logFailure } from './failure-logger.ts';
 import { asPython, clientErrorText, PythonError } from './python-error.ts';
@@ -226,6 +227,8 @@ async function failed(key: string, error: PythonError, seconds: number, ports: F
 }
 
 async function readSheet(bucket: string, key: string, ports: FunctionPorts): Promise<Timesheet> {
+  if (isArchived(key, ports.world().archived))
+    throw new PythonError('ClientError', clientErrorText('InvalidObjectState', 'GetObject', ARCHIVED_MESSAGE));
   const found = await ports.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key })).catch((error: unknown) => {
     const { type, message } = asPython(error);
     throw new PythonError(type, clientErrorText(type, 'GetObject', message));

@@ -115,6 +115,23 @@ describe('a flush of everything', () => {
     });
   });
 
+  test('names the records of archived images, and a scope of everything that can be rebuilt keeps them', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { images } = await firstPerson();
+    const [archived = ''] = images;
+    aws.turn({ archived: [archived] });
+    const before = (await rows()).filter(({ image }) => image === archived).map(({ key }) => key);
+    const plan = value(await bot.steps.planFlush({ failedOnly: false }));
+    expect(plan.notRebuildable?.archived).toMatchObject({ images: 1, records: before.length });
+    await bot.scope.set({}, 'U1');
+    const approval = await request(bot);
+    await bot.steps.click(approval.id, yes);
+    await bot.listensTo('finished');
+    const left = (await rows()).map(({ key }) => key);
+    expect(before.every((key) => left.includes(key))).toBe(true);
+  });
+
   test('keeps these records with a scope of everything that can be rebuilt', async () => {
     const bot = await startSteps();
     await backup(bot);

@@ -238,6 +238,17 @@ describe('faults of all services', () => {
     await expect(s3.send(new ListObjectsV2Command({ Bucket: BUCKET }))).rejects.toEqual(named('NoSuchBucket'));
   });
 
+  test('an archived image is listed with its class and cannot be read', async () => {
+    aws.turn({ archived: [keyOf(0)], latencyMs: 0 });
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: BUCKET, EncodingType: 'url' }));
+    expect(Contents.filter(({ StorageClass }) => StorageClass === 'GLACIER')).toHaveLength(1);
+    await expect(s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: keyOf(0) }))).rejects.toEqual(
+      named('InvalidObjectState'),
+    );
+    expect((await invoke(keyOf(0))).payload).toMatch(/InvalidObjectState/);
+    expect((await invoke(keyOf(1))).payload).not.toMatch(/InvalidObjectState/);
+  });
+
   test('unprocessed items are returned and the others are written', async () => {
     aws.turn({ dynamodb: { unprocessedRate: 0.5 } });
     const puts = Array.from({ length: 20 }, (_, index) => ({
