@@ -50,6 +50,7 @@ export function assembleHandlers(
     scope,
     steps: stepPorts,
     deploys: deployForms,
+    stop: ports,
     autopilot: { autopilot, chat: answers },
     audit: { audit, exportAudit },
     results: {
@@ -84,6 +85,7 @@ export function assembleHandlers(
     chat: answers,
     links,
     tables,
+    deploys: ports.deploys,
     decide,
     results: resultRequests,
     resultFiles,

@@ -85,6 +85,7 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
       () => runs.watch(home.changed),
       () => tables.watch(home.changed),
       () => autopilot.watch(home.changed),
+      () => deploys.watch(home.changed),
       () => watchChecklist(home.changed),
       () => scheduleProgress(settings.progressCron, runThread.postProgress),
     ],

@@ -123,7 +123,8 @@ export interface DeployView {
   readonly channel?: string;
   /** The message that shows it. */
   readonly message?: { readonly channel: string; readonly ts: string };
-  /** Who approved a deploy of new code. */
+  /** The approval of a deploy of new code, and who gave it. */
+  readonly approvalId?: string;
   readonly approvedBy?: string;
 }
 
@@ -177,6 +178,10 @@ export interface DeployControl {
   approval(approvalId: string): Promise<Approval | undefined>;
   /** Requests of deploys that wait for a decision or for their start, oldest first. */
   openApprovals(): Promise<readonly Approval[]>;
+  /** Withdraws every deploy that is approved and has not begun; returns those requests. */
+  withdrawApproved(by: Person): Promise<readonly Approval[]>;
+  /** The deploy or rollback that has begun and has not ended, also one that waits for a process to finish it. */
+  inProgress(): Promise<DeployView | undefined>;
   /** A click on Approve or Deny. An approved deploy starts at once, if everything is still as it was; events show it. */
   click(approvalId: string, click: Click): Promise<Result<Approval, StepRefusal>>;
   /** The deploy that a rollback would undo, and the present state of the function. */

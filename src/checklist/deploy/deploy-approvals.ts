@@ -41,8 +41,10 @@ export interface DeployApprovals {
   decide(approvalId: string, click: Click): Promise<Result<Approval, StepRefusal>>;
   /** Marks the approval of a deploy as used, if it covers the deploy as everything is now. Once used it stays so. */
   use(record: DeployRecord): Promise<StepRefusal | undefined>;
-  /** Ends an approval that cannot start any more. */
-  end(id: string, from: 'pending' | 'approved', state: FinalState): Promise<void>;
+  /** Ends an approval that cannot start any more; the approval, if it was in the state `from`. */
+  end(id: string, from: 'pending' | 'approved', state: FinalState): Promise<Approval | undefined>;
+  /** Ends every approval that was given and is not used. A deploy that is about to begin finds that and is refused. */
+  withdrawApproved(by: string): Promise<readonly Approval[]>;
   /** Ends requests whose time is over, and approvals that no process has started. */
   endForgotten(): Promise<void>;
 }
@@ -102,11 +104,12 @@ export function createDeployApprovals(ports: DeployApprovalPorts): DeployApprova
   const end: DeployApprovals['end'] = async (id, from, state) => {
     const moved = await approvals.move(id, from, state);
     if (!moved.ok) return;
-    if (state.kind === 'used') return;
+    if (state.kind === 'used') return moved.approval;
     const changed = state.kind === 'void' ? state.changed.map(({ name }) => name) : [];
     const word = state.kind === 'void' ? 'voided' : state.kind;
     const outcome: AuditOutcome = changed.length > 0 ? `${word}: ${changed.join(', ')} changed` : word;
     audit.enqueue({ who: 'by' in state ? state.by : 'bot', what: whatOf({ id }), outcome });
+    return moved.approval;
   };
 
   return {
@@ -184,6 +187,15 @@ export function createDeployApprovals(ports: DeployApprovalPorts): DeployApprova
       // The reply to our own write was lost.
       if (after.kind === 'used' && record.state === 'deploying') return;
       return { reason: 'approval', refusal: { reason: 'wrong-state', state: after } };
+    },
+    async withdrawApproved(by) {
+      const withdrawn: Approval[] = [];
+      for await (const { id, state } of approvals.open()) {
+        if (state.kind !== 'approved') continue;
+        const ended = await end(id, 'approved', { kind: 'withdrawn', by, at: now() });
+        if (ended) withdrawn.push(ended);
+      }
+      return withdrawn;
     },
     async endForgotten() {
       for await (const approval of approvals.open()) {

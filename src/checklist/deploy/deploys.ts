@@ -215,6 +215,17 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     approval: ports.approvals.read,
     openApprovals: async () =>
       (await Array.fromAsync(ports.approvals.open())).filter((approval) => isWaiting(approval, clock.now())),
+    async withdrawApproved(by) {
+      const withdrawn = await requests.withdrawApproved(by);
+      // A stop does not wait for Slack.
+      if (withdrawn.length > 0)
+        showApprovals(0).catch((error) => ports.warn('the withdrawal of a deploy is not shown yet', error));
+      return withdrawn;
+    },
+    async inProgress() {
+      const found = (await store.open()).find((record) => isInProgress(record) && !record.isInPlace);
+      return found && viewOf(found);
+    },
     async click(approvalId, click) {
       try {
         const decided = await requests.decide(approvalId, click);
@@ -253,7 +264,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
 }
 
 function viewOf(record: DeployRecord): DeployView {
-  const { id, by, channel, message, approvedBy } = record;
+  const { id, by, channel, message, approvalId, approvedBy } = record;
   const isRollback = record.isRollback ?? record.state === 'rolling-back';
   return defined({
     id,
@@ -262,6 +273,7 @@ function viewOf(record: DeployRecord): DeployView {
     plan: planOf(record),
     channel,
     message,
+    approvalId,
     approvedBy,
   } as const);
 }

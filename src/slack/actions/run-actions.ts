@@ -27,6 +27,7 @@ export function runActions(ports: {
   requests: RunRequests;
   status: StatusPorts;
   tables: StopPorts['tables'];
+  deploys: StopPorts['deploys'];
   autopilot: StopPorts['autopilot'];
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<RunActionId, Action>> {

@@ -6,6 +6,7 @@ import type { LogRequests } from '../requests/log-requests.ts';
 import type { PlanningPorts } from '../requests/plan-requests.ts';
 import type { RunRequests } from '../requests/run-requests.ts';
 import type { StatusPorts } from '../requests/status.ts';
+import type { StopPorts } from '../requests/stop-work.ts';
 import type { LogFollower } from '../threads/log-follower.ts';
 import { type AuditCommandPorts, auditCommand } from './checklist/audit-command.ts';
 import { type AutopilotCommandPorts, autopilotCommand } from './checklist/autopilot-command.ts';
@@ -53,6 +54,8 @@ export interface CommandPorts {
   readonly scope: ScopeControl;
   readonly steps: StepCommandPorts;
   readonly deploys: DeployForms;
+  /** What a stop withdraws of deploys. */
+  readonly stop: Pick<StopPorts, 'deploys'>;
   readonly autopilot: AutopilotCommandPorts;
   readonly audit: AuditCommandPorts;
   readonly results: ResultCommandPorts;
@@ -73,6 +76,7 @@ export function commandTable({
   scope,
   steps,
   deploys,
+  stop,
   autopilot,
   audit,
   results,
@@ -96,7 +100,7 @@ export function commandTable({
     statusCommand({ ...status, chart: (requester) => results.requests.chart(requester) }),
     pauseCommand(requests),
     resumeCommand(requests),
-    stopCommand({ requests, tables: table.tables, autopilot: autopilot.autopilot }),
+    stopCommand({ ...stop, requests, tables: table.tables, autopilot: autopilot.autopilot }),
     haltCommand(status),
     paceCommand(requests, runs),
     failuresCommand(results),

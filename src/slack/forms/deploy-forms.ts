@@ -54,41 +54,43 @@ export function createDeployForms(ports: {
 }): DeployForms {
   const { deploys, updateView, chat, whoApproves } = ports;
 
-  async function show(viewId: string, given: GivenPackage | undefined, requester: Requester): Promise<undefined> {
-    const planned = await deploys.plan(requester.person, given);
-    const view = planned.ok
-      ? deployView(planned.value, requester.channel)
-      : refusalView(TITLE, stepRefusalLines(planned.refusal));
-    return fillForm(viewId, view, updateView, requester);
+  async function viewOf(given: GivenPackage | undefined, { person, channel }: Requester): Promise<ModalView> {
+    const planned = await deploys.plan(person, given);
+    return planned.ok ? deployView(planned.value, channel) : refusalView(TITLE, stepRefusalLines(planned.refusal));
   }
 
   return {
     async openDeploy(triggerId, given, requester) {
       const viewId = await ports.openView(triggerId, loadingView(TITLE, 'Reading the function’s package…'));
-      return show(viewId, given, requester);
+      return fillForm({ viewId, title: TITLE }, () => viewOf(given, requester), updateView, requester);
     },
     async openRollback(triggerId, requester) {
       const title = 'Roll back';
       const viewId = await ports.openView(triggerId, loadingView(title, 'Reading what was deployed…'));
-      const planned = await deploys.planRollback();
-      const view = planned.ok
-        ? rollbackView(planned.value, requester.channel)
-        : refusalView(title, stepRefusalLines(planned.refusal));
-      return fillForm(viewId, view, updateView, requester);
+      const read = async () => {
+        const planned = await deploys.planRollback();
+        return planned.ok
+          ? rollbackView(planned.value, requester.channel)
+          : refusalView(title, stepRefusalLines(planned.refusal));
+      };
+      return fillForm({ viewId, title }, read, updateView, requester);
     },
-    async inspectZip(viewId, { name, bytes, url }, requester) {
-      if (bytes > MAX_ZIP_BYTES) {
-        const line =
-          'The zip is larger than 50 MB. Put it into the control bucket, then use `/rescan deploy from=s3://CONTROL_BUCKET/key.zip`.';
-        return fillForm(viewId, refusalView(TITLE, [line]), updateView, requester);
-      }
-      try {
-        return await show(viewId, { kind: 'zip', bytes: await ports.download(url), fileName: name }, requester);
-      } catch (error) {
-        const lines = downloadRefusalLines(error, name);
-        if (!lines) throw error;
-        return fillForm(viewId, refusalView(TITLE, lines), updateView, requester);
-      }
+    inspectZip(viewId, { name, bytes, url }, requester) {
+      const read = async () => {
+        if (bytes > MAX_ZIP_BYTES) {
+          const line =
+            'The zip is larger than 50 MB. Put it into the control bucket, then use `/rescan deploy from=s3://CONTROL_BUCKET/key.zip`.';
+          return refusalView(TITLE, [line]);
+        }
+        try {
+          return await viewOf({ kind: 'zip', bytes: await ports.download(url), fileName: name }, requester);
+        } catch (error) {
+          const lines = downloadRefusalLines(error, name);
+          if (!lines) throw error;
+          return refusalView(TITLE, lines);
+        }
+      };
+      return fillForm({ viewId, title: TITLE }, read, updateView, requester);
     },
     async deploy(id, { person, channel, noteOutcome }) {
       const done = await deploys.deploy(id, person, channel);

@@ -16,7 +16,7 @@ import { type Message, refuseWith, say } from '../messages/kit/message.ts';
 import { lookAlikeLines, resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
 import { valueText } from '../messages/results/validation-message.ts';
-import { formOutcome } from './fill-form.ts';
+import { fillForm } from './fill-form.ts';
 import {
   type Changed,
   type Removed,
@@ -55,55 +55,55 @@ export function createRestoreRowsForm(ports: {
   updateView: (viewId: string, view: ModalView) => Promise<void>;
   askApproval: TableForms['ask'];
 }): RestoreRowsForm {
+  async function viewOf(
+    { backupId, ...wanted }: RowsListed & { readonly backupId?: string },
+    channel: string,
+  ): Promise<ModalView> {
+    const found = await ports.results.diff(backupId);
+    if (!found.ok) return refusalView(TITLE, resultRefusalMessage(found.refusal).text.split('\n'));
+    const diff = found.value;
+    const { person } = wanted;
+    try {
+      const { openRun } = diff;
+      const listsOf = async (of: RowsListed) => ({
+        ...(await listRemoved(diff, of)),
+        ...(await listChanged(diff, of)),
+      });
+      const asked = person === undefined ? wanted : { ...wanted, person: readSpelling(person) };
+      let listed: RowsListed = asked;
+      let lists = await listsOf(listed);
+      const names =
+        asked.person !== undefined && lists.all + lists.allChanged === 0 ? await likePeople(diff, asked) : [];
+      if (names.length === 1) {
+        listed = { ...asked, ...defined({ person: names[0] }) };
+        lists = await listsOf(listed);
+      }
+      const view =
+        openRun?.state === 'running'
+          ? refusalView(TITLE, [...openRunLines(openRun), 'Stop or pause it first, or wait until it ends.'])
+          : names.length > 1
+            ? refusalView(TITLE, lookAlikeLines({ what: 'person', typed: asked.person ?? '', names }))
+            : lists.all + lists.allChanged === 0
+              ? refusalView(TITLE, [nothingLine(diff, listed)])
+              : restoreRowsView({
+                  ...lists,
+                  backupId: diff.backup.id,
+                  table: diff.backup.table.name,
+                  channel,
+                  notes: [...openRunLines(openRun), ...movedLines(diff)],
+                  listed,
+                });
+      return view;
+    } finally {
+      await diff.dispose();
+    }
+  }
+
   return {
-    async open(triggerId, { backupId, ...wanted }, { channel, noteOutcome }) {
+    async open(triggerId, wanted, requester) {
       const viewId = await ports.openView(triggerId, loadingView(TITLE));
-      const found = await ports.results.diff(backupId);
-      if (!found.ok) {
-        const { text } = resultRefusalMessage(found.refusal);
-        const refused = refusalView(TITLE, text.split('\n'));
-        await ports.updateView(viewId, refused);
-        noteOutcome?.(formOutcome(refused));
-        return undefined;
-      }
-      const diff = found.value;
-      const { person } = wanted;
-      try {
-        const { openRun } = diff;
-        const listsOf = async (of: RowsListed) => ({
-          ...(await listRemoved(diff, of)),
-          ...(await listChanged(diff, of)),
-        });
-        const asked = person === undefined ? wanted : { ...wanted, person: readSpelling(person) };
-        let listed: RowsListed = asked;
-        let lists = await listsOf(listed);
-        const names =
-          asked.person !== undefined && lists.all + lists.allChanged === 0 ? await likePeople(diff, asked) : [];
-        if (names.length === 1) {
-          listed = { ...asked, ...defined({ person: names[0] }) };
-          lists = await listsOf(listed);
-        }
-        const view =
-          openRun?.state === 'running'
-            ? refusalView(TITLE, [...openRunLines(openRun), 'Stop or pause it first, or wait until it ends.'])
-            : names.length > 1
-              ? refusalView(TITLE, lookAlikeLines({ what: 'person', typed: asked.person ?? '', names }))
-              : lists.all + lists.allChanged === 0
-                ? refusalView(TITLE, [nothingLine(diff, listed)])
-                : restoreRowsView({
-                    ...lists,
-                    backupId: diff.backup.id,
-                    table: diff.backup.table.name,
-                    channel,
-                    notes: [...openRunLines(openRun), ...movedLines(diff)],
-                    listed,
-                  });
-        await ports.updateView(viewId, view);
-        noteOutcome?.(formOutcome(view));
-        return undefined;
-      } finally {
-        await diff.dispose();
-      }
+      const read = () => viewOf(wanted, requester.channel);
+      return fillForm({ viewId, title: TITLE }, read, ports.updateView, requester);
     },
     async ask(choice, reason, requester) {
       const found = await ports.results.diff(choice.backupId);

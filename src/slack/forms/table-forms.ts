@@ -11,7 +11,7 @@ import type { WhoApproves } from '../messages/table/approval-message.ts';
 import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { showApproval } from '../requests/show-approval.ts';
 import type { ModalView } from './change-plan-view.ts';
-import { formOutcome } from './fill-form.ts';
+import { fillForm } from './fill-form.ts';
 import { chooseRestoreView, flushView, loadingView, refusalView, restoreView } from './table-views.ts';
 
 export interface TableFormsPorts {
@@ -59,10 +59,7 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
     fill: () => Promise<ModalView>,
   ): Promise<undefined> {
     const viewId = await ports.openView(triggerId, loadingView(title));
-    const view = await fill();
-    await ports.updateView(viewId, view);
-    requester.noteOutcome?.(formOutcome(view));
-    return;
+    return fillForm({ viewId, title }, fill, ports.updateView, requester);
   }
 
   return {
@@ -81,14 +78,15 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
           return refusalView('Restore a backup', ['There is no backup yet.', '`/rescan backup` makes one.']);
         return chooseRestoreView(records.value, requester.channel, backupId);
       }),
-    async showRestore(viewId, wanted, requester) {
-      const plan = await tables.planRestore(wanted);
-      const view = plan.ok
-        ? restoreView(plan.value, requester.channel)
-        : refusalView('Restore a backup', tableRefusalLines(plan.refusal));
-      await ports.updateView(viewId, view);
-      requester.noteOutcome?.(formOutcome(view));
-      return undefined;
+    showRestore(viewId, wanted, requester) {
+      const title = 'Restore a backup';
+      const read = async () => {
+        const plan = await tables.planRestore(wanted);
+        return plan.ok
+          ? restoreView(plan.value, requester.channel)
+          : refusalView(title, tableRefusalLines(plan.refusal));
+      };
+      return fillForm({ viewId, title }, read, ports.updateView, requester);
     },
     ask,
     async askToKeep(action, reason, requester) {

@@ -1,6 +1,7 @@
 import type { Button, HomeView, KnownBlock } from '@slack/types';
 import type { Approval } from '../../approvals/approval.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import type { DeployView } from '../../checklist/contracts/step-control.ts';
 import type { TableJob } from '../../checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
 import type { ChecklistRecord } from '../../checklist/model/checklist-record.ts';
@@ -8,8 +9,11 @@ import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { checklistMessage, historyLine } from '../messages/checklist/checklist-message.ts';
+import { requestName } from '../messages/checklist/deploy-approval-message.ts';
+import { deployLine } from '../messages/checklist/deploy-message.ts';
 import {
   isButton,
+  isOccupied,
   permittedButtons,
   type Rights,
   turnLine,
@@ -21,13 +25,14 @@ import { clockTime, counted } from '../messages/kit/format.ts';
 import type { Message, MessageBlock } from '../messages/kit/message.ts';
 import { describeFault, faultLines } from '../messages/run/describe-run.ts';
 import { runMessage } from '../messages/run/run-message.ts';
-import { actionName, backupLine, jobName, workName } from '../messages/table/describe-table.ts';
+import { backupLine, jobName, workName } from '../messages/table/describe-table.ts';
 
 /** The facts that the Home tab shows. */
 export interface HomeFacts {
   readonly view: ChecklistView;
   readonly run?: RunSnapshot;
   readonly job?: TableJob;
+  readonly deploy?: DeployView;
   readonly autopilot?: AutopilotRecord;
   readonly history: readonly ChecklistRecord[];
   readonly backups: readonly BackupRecord[] | 'unread';
@@ -67,7 +72,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
     .slice(0, MOST_APPROVALS)
     .map(
       (approval) =>
-        `• ${actionName(approval.action)} requested by ${mention(approval.requestedBy)}${approval.state.kind === 'approved' ? ', approved, starts now' : ''}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
+        `• ${requestName(approval)} requested by ${mention(approval.requestedBy)}${approval.state.kind === 'approved' ? ', approved, starts now' : ''}${approval.link === undefined ? '' : ` · <${approval.link}|decide in the channel>`}`,
     );
   const more = unshown > 0 ? [`… and ${counted(unshown, 'more request')} in the channel.`] : [];
   const blocks: KnownBlock[] = [
@@ -76,6 +81,9 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
     ...prefixed('checklist', plainly(checklist)),
     section(turnLine(facts)),
     ...(facts.job ? jobBlocks(facts.job, rights) : []),
+    ...(facts.deploy
+      ? [section(`:hourglass_flowing_sand: ${deployLine(facts.deploy, { isWaiting: isOccupied(facts) })}`)]
+      : []),
     ...(facts.autopilot ? autopilotBlocks(facts.autopilot, rights) : []),
     ...(waiting.length === 0 ? [] : [divider, section(`*Waiting for approval*\n${[...waiting, ...more].join('\n')}`)]),
     divider,

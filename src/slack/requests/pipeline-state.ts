@@ -1,5 +1,6 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
+import type { DeployControl, DeployView } from '../../checklist/contracts/step-control.ts';
 import type { TableControl, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
@@ -15,9 +16,11 @@ export interface PipelineState {
   readonly run?: RunSnapshot;
   /** The flush or restore in progress. */
   readonly job?: TableJob;
+  /** The deploy or rollback that has begun and has not ended. */
+  readonly deploy?: DeployView;
   /** Absent where no autopilot is running. */
   readonly autopilot?: AutopilotRecord;
-  /** Requests that wait for a decision or for their start, oldest first. */
+  /** Requests that wait for a decision or for their start, deploys included, oldest first. */
   readonly approvals: readonly Approval[];
   /** The steps, with those in progress. */
   readonly view: ChecklistView;
@@ -44,27 +47,31 @@ export interface PipelineStates {
 export function createPipelineStates(ports: {
   runs: Pick<RunControl, 'current'>;
   tables: Pick<TableControl, 'current' | 'openApprovals'>;
+  deploys: Pick<DeployControl, 'inProgress' | 'openApprovals'>;
   checklist: Pick<Checklist, 'view'>;
   autopilot: Pick<AutopilotControl, 'current'>;
   clock: Pick<Clock, 'now'>;
 }): PipelineStates {
-  const { runs, tables, checklist, autopilot, clock } = ports;
+  const { runs, tables, deploys, checklist, autopilot, clock } = ports;
   let known: LastKnown | undefined;
   const note = (facts: Omit<LastKnown, 'at'>) => {
     known = { ...facts, at: clock.now() };
   };
   return {
     async read() {
-      const [run, job, piloting, approvals, view] = await Promise.all([
+      const [run, job, deploy, piloting, ofTable, ofDeploys, view] = await Promise.all([
         runs.current(),
         tables.current(),
+        deploys.inProgress(),
         autopilot.current(),
         tables.openApprovals(),
+        deploys.openApprovals(),
         checklist.view(),
       ]);
+      const approvals = [...ofTable, ...ofDeploys].sort((one, other) => one.requestedAt - other.requestedAt);
       note(defined({ run, job }));
       const isPiloting = piloting?.state === 'running';
-      return { approvals, view, ...defined({ run, job, autopilot: isPiloting ? piloting : undefined }) };
+      return { approvals, view, ...defined({ run, job, deploy, autopilot: isPiloting ? piloting : undefined }) };
     },
     lastKnown: () => known,
     noteRun: ({ snapshot }) => note({ ...known, run: snapshot }),

@@ -43,15 +43,16 @@ export async function askToStop({ states }: Pick<StatusPorts, 'states'>): Promis
   }
 }
 
-/** The addresses of the messages that show run, job, autopilot and requests, by id. */
+/** The addresses of the messages that show run, job, deploy, autopilot and requests, by id. */
 async function linksTo(
-  { run, job, autopilot, approvals }: PipelineState,
+  { run, job, deploy, autopilot, approvals }: PipelineState,
   links: StatusPorts['links'],
 ): Promise<ReadonlyMap<string, string>> {
   const found = await Promise.all(
     [
       ...(run ? [[run.runId, links.toRun(run.runId)] as const] : []),
       ...(job ? [[job.id, links.to(job.liveMessage)] as const] : []),
+      ...(deploy ? [[deploy.id, links.to(deploy.message)] as const] : []),
       ...(autopilot ? [[autopilot.id, links.to(autopilot.location)] as const] : []),
       ...approvals.map((approval) => [approval.id, links.to(approval)] as const),
     ].map(async ([id, url]) => [id, await url] as const),

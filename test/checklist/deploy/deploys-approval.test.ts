@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Click } from '../../../src/approvals/approval.ts';
+import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
 import type { DeployPlan } from '../../../src/pipeline/package/function-package.ts';
 import {
   audit,
@@ -135,6 +136,28 @@ describe('new code', () => {
     ]);
     expect(done).toEqual([]);
     expect(await stateOf(id)).toBe('planned');
+  });
+
+  test('is not deployed after a stop that came between its approval and its beginning', async () => {
+    const one = copy('one');
+    const { id, approval } = await requested(one);
+    // Its process dies here: the approval is given and nothing has begun.
+    const stored = createApprovalStore(table, 'fn#deploys');
+    await stored.move(approval.id, 'pending', { kind: 'approved', by: 'U2', at: one.clock.now() });
+    const other = copy('two');
+    expect(await other.deploys.withdrawApproved('U9')).toMatchObject([{ id: approval.id }]);
+    expect(await other.deploys.withdrawApproved('U9')).toEqual([]);
+    expect(await approvalNow(one, approval.id)).toMatchObject({ kind: 'withdrawn', by: 'U9' });
+    await store.move(id, ['planned'], { state: 'deploying', by: 'U1', channel: 'C1', approvalId: approval.id });
+    expect(await other.deploys.inProgress()).toMatchObject({ id, approvalId: approval.id });
+    other.deploys.standBy();
+    await until(async () => ends().length > 0, other.clock);
+    expect(done).toEqual([]);
+    expect(await stateOf(id)).toBe('refused');
+    expect(await other.deploys.inProgress()).toBeUndefined();
+    expect(ends()).toMatchObject([
+      { end: { refusal: { reason: 'approval', refusal: { state: { kind: 'withdrawn' } } } } },
+    ]);
   });
 
   test('of a plan of an older version, which does not name the hash of the zip, is refused', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { FaultError } from '../../../src/pipeline/fault.ts';
 import { idleControls } from '../../support/memory/idle-checklist.ts';
 import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
 import { botInSlack } from '../../support/rigs/bot-in-slack.ts';
@@ -48,3 +49,28 @@ test.each(['expired_trigger_id', 'exchanged_trigger_id'])(
     expect(bot.logLines().filter((text) => JSON.parse(text).level >= 40)).toEqual([]);
   },
 );
+
+test('a form whose facts cannot be read says so in its place, and not only in the channel', async () => {
+  const { deploys } = idleControls(createScriptedRunControl());
+  const fault = { reason: 'control-table', message: 'The control table is away', fix: 'Look.' } as const;
+  let error: Error = new FaultError(fault);
+  const bot = await botInSlack({
+    controls: {
+      deploys: {
+        ...deploys,
+        async plan() {
+          throw error;
+        },
+      },
+    },
+  });
+  const shown = async () => JSON.stringify((await bot.state()).views.U0OPERATOR?.at(-1)?.view ?? '');
+  await bot.command('operator', '/rescan deploy');
+  await bot.until(async () => /cannot be shown: .*Nothing was changed/.test(await shown()), 'the refusal in the form');
+  expect(await shown()).not.toContain('Reading');
+  await bot.ephemeral(/^Failed: /);
+  error = new Error('defect');
+  await bot.command('operator', '/rescan deploy');
+  await bot.until(async () => (await shown()).includes('unexpected error'), 'the refusal in the form');
+  await bot.ephemeral(/reference/);
+});

@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { checkBlocks } from '../../../sandbox/slack/rules/block-check.ts';
 import { type HomeFacts, homeView } from '../../../src/slack/home/home-view.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
-import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
+import {
+  autopilotRecord,
+  checklistView,
+  deployApproval,
+  deployInProgress,
+} from '../../support/messages/checklist-builders.ts';
 import { backupRecord, flushApproval, flushJob, NOW } from '../../support/messages/table-builders.ts';
 
 const facts = (change: Partial<HomeFacts> = {}): HomeFacts => ({
@@ -54,6 +59,16 @@ describe('the Home tab', () => {
       /flush requested by <@U0OPERATOR> · <https:\/\/slack\.test\/archives\/C1\/p1\|decide in the channel>/,
     ])
       expect(text).toMatch(part);
+  });
+
+  test('shows requests for a deploy and a deploy in progress', () => {
+    const waiting = full({ approvals: [{ ...deployApproval(), link: 'https://slack.test/p2' }] });
+    expect(textOf(homeView(waiting, NOW))).toMatch(
+      /deploy of new code to `TimesheetOCR-ocr-dev` requested by <@U0OPERATOR> · <https:\/\/slack\.test\/p2\|decide/,
+    );
+    const going = textOf(homeView(facts({ deploy: deployInProgress() }), NOW));
+    expect(going).toMatch(/The deploy to `TimesheetOCR-ocr-dev` is in progress\. Requested by <@U0OPERATOR>/);
+    expect(going).toMatch(/nobody has to act now/);
   });
 
   test('has buttons for who may act, and none for who may only look', () => {

@@ -220,6 +220,7 @@ const READS = new RegExp(
     'checklist\\.(view|history|preconditions|openId|scope)',
     'scope\\.current',
     'autopilot\\.current',
+    'deploys\\.(inProgress|openApprovals)',
     'audit\\.(entries|verify)',
     'results\\.(failures|outcomes|attempts|report|diff|validate)',
     'diagnoses\\.diagnose',

@@ -1,18 +1,25 @@
 import { describe, expect, test } from 'vitest';
 import type { Approval } from '../../../src/approvals/approval.ts';
+import type { DeployView } from '../../../src/checklist/contracts/step-control.ts';
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../../src/checklist/model/checklist-view.ts';
 import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
 import { runActions } from '../../../src/slack/actions/run-actions.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
+import { deployApprovalMessage } from '../../../src/slack/messages/checklist/deploy-approval-message.ts';
 import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
 import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createPipelineStates } from '../../../src/slack/requests/pipeline-state.ts';
 import { askToStop, type StatusPorts, showStatus } from '../../../src/slack/requests/status.ts';
 import { ControlTableError } from '../../../src/state/control-table.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
-import { autopilotRecord, checklistView } from '../../support/messages/checklist-builders.ts';
+import {
+  autopilotRecord,
+  checklistView,
+  deployApproval,
+  deployInProgress,
+} from '../../support/messages/checklist-builders.ts';
 import { peopleWith } from '../../support/messages/people.ts';
 import { flushApproval, flushJob, NOW } from '../../support/messages/table-builders.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
@@ -20,6 +27,8 @@ import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 interface Facts {
   run?: RunSnapshot | Error;
   job?: TableJob;
+  deploy?: DeployView;
+  deployApprovals?: readonly Approval[];
   approvals?: readonly Approval[];
   autopilot?: AutopilotRecord;
   view?: ChecklistView;
@@ -51,6 +60,7 @@ function portsOf(facts: Facts, stopFor: 'everyone' | 'operators' = 'everyone') {
       },
     },
     tables: { current: async () => facts.job, openApprovals: async () => facts.approvals ?? [] },
+    deploys: { inProgress: async () => facts.deploy, openApprovals: async () => facts.deployApprovals ?? [] },
     autopilot: { current: async () => facts.autopilot },
     checklist: { view: async () => facts.view ?? checklistView({}, { next: 'backup' }) },
     clock,
@@ -147,6 +157,32 @@ describe('the status', () => {
     expect((await statusOf(facts)).text).toMatch(turn);
   });
 
+  test('names a request for a deploy in the words of its message, and whose turn it is', async () => {
+    const request = deployApproval({ channel: 'C1', ts: '6.0' });
+    const [title = ''] = deployApprovalMessage(request, { policy: 'second-person', approvers: [] }).text.split('\n');
+    const words = title.replace('Approval needed: ', '');
+    expect(words).toMatch(/^deploy of new code to /);
+    const { text } = await statusOf({ deployApprovals: [request] });
+    expect(text).toMatch(/^No rescan is running\. A request waits for approval\./);
+    expect(text).toContain(`A ${words} requested by <@${request.requestedBy}> waits for approval until `);
+    expect(text).toContain('<https://slack/6.0|Show the request>');
+    expect(text).toContain(`Whose turn:* an approver decides about the ${words}`);
+  });
+
+  test('names a deploy in progress once, with its link, and says that nobody has to act', async () => {
+    const deploy = { ...deployInProgress(), message: { channel: 'C1', ts: '7.0' } };
+    const { text, buttons } = await statusOf({ deploy, view: deploying });
+    expect(text).toMatch(
+      /^No rescan is running\. A deploy is in progress\.\nThe deploy to .* is in progress\. Requested by/,
+    );
+    expect(text).toContain('<https://slack/7.0|');
+    expect(text).not.toContain('The step “Deploy failure logging”');
+    expect(text).toMatch(/nobody has to act now/);
+    expect(buttons).toEqual([]);
+    const waiting = await statusOf({ deploy, run: running });
+    expect(waiting.text).toMatch(/The deploy to .* was interrupted and continues when the pipeline is free/);
+  });
+
   test('without anything says that no rescan is running', async () => {
     expect((await statusOf({})).text).toMatch(/^No rescan is running, and none was ever started\./);
   });
@@ -200,6 +236,7 @@ async function click(question: Message, facts: Facts): Promise<{ text: string; s
     },
     status: portsOf(facts).ports,
     tables: { stop: async () => ({ ok: false, refusal: { reason: 'no-job' } }), withdrawApproved: async () => [] },
+    deploys: { withdrawApproved: async () => [], inProgress: async () => undefined },
     autopilot: { stop: async () => ({ ok: false, refusal: { reason: 'not-active' } }) },
     onError: () => {},
   });
@@ -236,6 +273,18 @@ describe('halt, abort and cancel', () => {
       expect(message.text).toMatch(/^Nothing is in progress that could be stopped/);
       expect(buttonsOf(message)).toEqual([]);
     }
+  });
+
+  test('ask about a deploy that was approved, and say of one in progress that it goes on', async () => {
+    const state = { kind: 'approved', by: 'U0APPROVER', at: NOW } as const;
+    const question = await askToStop(portsOf({ deployApprovals: [deployApproval({ state })] }).ports);
+    expect(question.text).toMatch(/^Stop the approved deploy of new code to /);
+    expect(buttonsOf(question)).toEqual(['stop_asked']);
+    const alone = await askToStop(portsOf({ deploy: deployInProgress() }).ports);
+    expect(alone.text).toMatch(/^Nothing is in progress that could be stopped.*\nThe deploy to .* goes on:/);
+    expect(buttonsOf(alone)).toEqual([]);
+    const beside = await askToStop(portsOf({ deploy: deployInProgress(), autopilot: piloting }).ports);
+    expect(beside.text).toMatch(/^Stop the autopilot\?\n[\s\S]*The deploy to .* goes on:/);
   });
 
   test('stop with the button, and do not stop what began after the question', async () => {

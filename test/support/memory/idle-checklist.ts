@@ -60,6 +60,8 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
     click: noImages,
     approval: async () => undefined,
     openApprovals: async () => [],
+    withdrawApproved: async () => [],
+    inProgress: async () => undefined,
     setApprovalMessage: async () => {},
     setMessage: async () => {},
     watch: () => () => {},

@@ -6,12 +6,18 @@ import { code, mention, sentence } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
 import { approversLine, type WhoApproves } from '../table/approval-message.ts';
+import { actionName } from '../table/describe-table.ts';
 import { changedLines, decisionClause } from '../table/table-refusals.ts';
 
 const factOf = ({ fingerprint }: Approval, name: string): string =>
   fingerprint.find((fact) => fact.name === name)?.value ?? 'unknown';
 const functionOf = (approval: Approval): string =>
   code(factOf(approval, DEPLOY_FACT.function).split(':function:').at(-1) ?? '', 170);
+
+/** What was asked for: `flush`, `deletion of backups`, `deploy of new code to NAME`. */
+export const requestName = (approval: Approval): string =>
+  approval.action === 'deploy' ? deployName(approval) : actionName(approval.action);
+const deployName = (approval: Approval): string => `deploy of new code to ${functionOf(approval)}`;
 
 /** What an approver compares; the rest of what the approval is bound to is in small print. */
 const MAIN = [DEPLOY_FACT.sha256, DEPLOY_FACT.running, DEPLOY_FACT.rollback, DEPLOY_FACT.version];
@@ -39,7 +45,7 @@ export function deployApprovalMessage(approval: Approval, whoApproves: WhoApprov
   ]);
   if (state.kind === 'pending')
     return compose({
-      fact: `Approval needed: deploy of new code to ${functionOf(approval)}`,
+      fact: `Approval needed: ${deployName(approval)}`,
       lines: [
         `${mention(requestedBy)} asks to ${what}. It will run with the function’s role. Compare the SHA-256 of the zip with the one that you expect (\`sha256sum\`).`,
         ...details,
@@ -58,7 +64,7 @@ export function deployApprovalMessage(approval: Approval, whoApproves: WhoApprov
   const isApproved = state.kind === 'approved' || state.kind === 'used';
   const outcome = state.kind === 'void' ? 'approved, but not started' : isApproved ? 'approved' : state.kind;
   return compose({
-    fact: `Deploy of new code to ${functionOf(approval)}: ${outcome}.`,
+    fact: `${deployName(approval).replace(/^d/, 'D')}: ${outcome}.`,
     lines: [
       `${mention(requestedBy)} asked to ${what}. The request ${decisionClause(state)}.`,
       ...details,

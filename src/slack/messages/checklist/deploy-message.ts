@@ -147,6 +147,14 @@ const STAGES: Readonly<Record<Extract<DeployEvent, { kind: 'stage' }>['stage'], 
 export const deployingMessage = (deploy: DeployView, stage?: keyof typeof STAGES): Message =>
   say(`${nameOf(deploy)} is in progress${stage === undefined ? '' : `: ${STAGES[stage]}`}.`, requestedLine(deploy));
 
+/** The deploy or rollback as one line of the status. `isWaiting`: a run or a job has the pipeline, so it cannot go on. */
+export const deployLine = (deploy: DeployView, { isWaiting }: { readonly isWaiting: boolean }): string =>
+  `${nameOf(deploy)} ${isWaiting ? 'was interrupted and continues when the pipeline is free' : 'is in progress'}. ${requestedLine(deploy)}`;
+
+/** Why a stop does not stop it, and what happens instead. */
+export const deployGoesOnLine = (deploy: DeployView): string =>
+  `${nameOf(deploy)} is in progress and goes on: an update of a function cannot be stopped in the middle. The bot finishes it and says how it ended. ${deploy.kind === 'deploy' ? '`/rescan deploy rollback` undoes it afterwards' : '`/rescan deploy` deploys again afterwards'}.`;
+
 const requestedLine = ({ by, approvedBy }: DeployView): string =>
   `Requested by ${mention(by)}${approvedBy === undefined ? '' : `, approved by ${mention(approvedBy)}`}.`;
 

@@ -1,5 +1,6 @@
 import type { Button } from '@slack/types';
 import type { Approval } from '../../../approvals/approval.ts';
+import type { DeployView } from '../../../checklist/contracts/step-control.ts';
 import type { TableJob } from '../../../checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../../checklist/model/autopilot-record.ts';
 import type { ChecklistView, StepView } from '../../../checklist/model/checklist-view.ts';
@@ -13,7 +14,9 @@ import { clockTime } from '../kit/format.ts';
 import { compose, type Message, refuseWith, say } from '../kit/message.ts';
 import { describeFault, describeState, faultLines, runName } from '../run/describe-run.ts';
 import { runMessage } from '../run/run-message.ts';
-import { actionName, jobName, workName } from '../table/describe-table.ts';
+import { jobName, workName } from '../table/describe-table.ts';
+import { requestName } from './deploy-approval-message.ts';
+import { deployGoesOnLine, deployLine } from './deploy-message.ts';
 import { STEP_TITLES } from './describe-step.ts';
 
 /** What a person may do with what is shown: everything, only stop it, or nothing. */
@@ -23,6 +26,8 @@ export type Rights = 'act' | 'stop' | 'read';
 export interface ShownState {
   readonly run?: RunSnapshot;
   readonly job?: TableJob;
+  /** The deploy or rollback that has not ended. */
+  readonly deploy?: DeployView;
   readonly autopilot?: AutopilotRecord;
   readonly approvals: readonly Approval[];
   readonly view: ChecklistView;
@@ -60,9 +65,9 @@ export function statusMessage(state: ShownState, rights: Rights): Message {
 }
 
 /** A job changes the table now; a run that is at rest does not, and a run that ended matters only where nothing else happens. */
-const isMain = (run: RunSnapshot, { job, approvals, autopilot, view }: ShownState): boolean =>
+const isMain = (run: RunSnapshot, { job, deploy, approvals, autopilot, view }: ShownState): boolean =>
   run.state.kind === 'running' ||
-  (!job && (isOpen(run.state) || (approvals.length === 0 && !autopilot && busySteps(view).length === 0)));
+  (!job && (isOpen(run.state) || (approvals.length === 0 && !deploy && !autopilot && busySteps(view).length === 0)));
 
 /** The run as its live message shows it, then everything else. */
 function withRun(run: RunSnapshot, state: ShownState, rights: Rights): Message {
@@ -84,7 +89,8 @@ function withRun(run: RunSnapshot, state: ShownState, rights: Rights): Message {
 
 export const isButton = (element: { readonly type: string }): element is Button => element.type === 'button';
 
-function idleFact({ run, approvals, autopilot, view }: ShownState): string {
+function idleFact({ run, deploy, approvals, autopilot, view }: ShownState): string {
+  if (deploy) return `No rescan is running. A ${deploy.kind} is in progress.`;
   if (busySteps(view).length > 0) return 'No rescan is running. A step of the checklist is in progress.';
   if (approvals.some(({ state }) => state.kind === 'approved'))
     return 'No rescan is running. What was approved starts.';
@@ -95,15 +101,21 @@ function idleFact({ run, approvals, autopilot, view }: ShownState): string {
 
 /** Everything besides the run: one line each. */
 function lines(state: ShownState, { withoutJob }: { withoutJob: boolean }): readonly string[] {
-  const { job, view, autopilot, approvals } = state;
+  const { job, deploy, view, autopilot, approvals } = state;
+  const steps = busySteps(view).filter(({ step }) => !deploy || step !== 'deploy');
   return [
     ...(job && !withoutJob ? [`${jobName(job)} is in progress. ${startedLine(job, state)}`] : []),
-    ...busySteps(view).map(stepLine),
+    ...(deploy ? [`${deployLine(deploy, { isWaiting: isOccupied(state) })}${shown(state, deploy.id)}`] : []),
+    ...steps.map(stepLine),
     ...(autopilot ? [autopilotLine(autopilot, state)] : []),
     ...approvals.map((approval) => approvalLine(approval, state)),
     ...view.unread.map((fault) => `:warning: A part could not be read: ${describeFault(fault)}.`),
   ];
 }
+
+/** Something else holds the pipeline. */
+export const isOccupied = ({ run, job }: Pick<ShownState, 'run' | 'job'>): boolean =>
+  job !== undefined || run?.state.kind === 'running';
 
 /** Steps that somebody carries out now. A flush and a rescan are shown as job and run, and a request is not in progress. */
 const busySteps = (view: ChecklistView): readonly StepView[] =>
@@ -119,11 +131,11 @@ const autopilotLine = (autopilot: AutopilotRecord, state: ShownState): string =>
   `${autopilot.blocker === undefined ? 'The autopilot is running' : 'The autopilot is waiting for a person'}, started by ${mention(autopilot.by)}.${shown(state, autopilot.id, 'Show its message')}`;
 
 function approvalLine(approval: Approval, state: ShownState): string {
-  const { id, action, requestedBy, expiresAt } = approval;
+  const { id, requestedBy, expiresAt } = approval;
   const where = shown(state, id, 'Show the request');
   return approval.state.kind === 'approved'
-    ? `The ${actionName(action)} requested by ${mention(requestedBy)} is approved by ${mention(approval.state.by)} and starts.${where}`
-    : `A ${actionName(action)} requested by ${mention(requestedBy)} waits for approval until ${clockTime(expiresAt)}.${where}`;
+    ? `The ${requestName(approval)} requested by ${mention(requestedBy)} is approved by ${mention(approval.state.by)} and starts.${where}`
+    : `A ${requestName(approval)} requested by ${mention(requestedBy)} waits for approval until ${clockTime(expiresAt)}.${where}`;
 }
 
 const shown = ({ links }: ShownState, id: string, label = 'Show it'): string => {
@@ -150,9 +162,9 @@ const COMMANDS: Readonly<Record<StepName, string>> = {
 };
 
 /** Who has to act now, and how. */
-export function turnLine({ run, job, autopilot, approvals, view }: Omit<ShownState, 'links'>): string {
+export function turnLine({ run, job, deploy, autopilot, approvals, view }: Omit<ShownState, 'links'>): string {
   const pending = approvals.find(({ state }) => state.kind === 'pending');
-  if (job || run?.state.kind === 'running' || busySteps(view).length > 0)
+  if (job || deploy || run?.state.kind === 'running' || busySteps(view).length > 0)
     return pending ? approverTurn(pending) : '*Whose turn:* nobody has to act now.';
   if (pending) return approverTurn(pending);
   if (approvals.length > 0) return '*Whose turn:* nobody has to act now.';
@@ -167,8 +179,8 @@ export function turnLine({ run, job, autopilot, approvals, view }: Omit<ShownSta
     : `*Whose turn:* an operator. Next step: ${STEP_TITLES[view.next]} (\`/rescan ${COMMANDS[view.next]}\`).`;
 }
 
-const approverTurn = ({ action, requestedBy, expiresAt }: Approval): string =>
-  `*Whose turn:* an approver decides about the ${actionName(action)} requested by ${mention(requestedBy)}, by ${clockTime(expiresAt)}.`;
+const approverTurn = (approval: Approval): string =>
+  `*Whose turn:* an approver decides about the ${requestName(approval)} requested by ${mention(approval.requestedBy)}, by ${clockTime(approval.expiresAt)}.`;
 
 /** The last known state as one line, with its time; nothing where none is known. */
 export function lastKnownLines(
@@ -194,15 +206,17 @@ export const unreadMessage = (fault: Fault | undefined, known: Parameters<typeof
 
 /** The question after `halt`, `abort` or `cancel`. `ids`: what a stop would stop; null where nothing can be read. */
 export function stopQuestion(state: Omit<ShownState, 'links'> | undefined, ids: readonly string[] | null): Message {
+  const goesOn = state?.deploy && !isOccupied(state) ? [deployGoesOnLine(state.deploy)] : [];
   if (ids !== null && ids.length === 0)
     return refuseWith(
       'Nothing is in progress that could be stopped, so nothing was done.',
+      ...goesOn,
       'A plan and a request for approval have buttons of their own in their messages.',
     );
   const what = state === undefined ? 'whatever is in progress' : stoppedNames(state);
   return compose({
     fact: `Stop ${what}?`,
-    lines: ['Nothing was stopped yet. `/rescan stop` stops without a question.'],
+    lines: ['Nothing was stopped yet. `/rescan stop` stops without a question.', ...goesOn],
     buttons: [button(ACTION.stopAsked, `Stop ${what}`, ids === null ? ANYTHING : ids.join(','), { style: 'danger' })],
   });
 }
@@ -222,5 +236,5 @@ function stoppedNames({ run, job, autopilot, approvals }: Omit<ShownState, 'link
   if (run && run.state.kind !== 'stopped' && isOpen(run.state)) return run.runId;
   if (autopilot) return 'the autopilot';
   const approved = approvals.find(({ state }) => state.kind === 'approved');
-  return approved ? `the approved ${actionName(approved.action)}` : 'what is in progress';
+  return approved ? `the approved ${requestName(approved)}` : 'what is in progress';
 }

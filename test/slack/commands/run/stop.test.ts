@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
 import type { Approval } from '../../../../src/approvals/approval.ts';
 import type { AutopilotControl } from '../../../../src/checklist/contracts/autopilot-control.ts';
+import type { DeployControl, DeployView } from '../../../../src/checklist/contracts/step-control.ts';
 import type { TableControl, TableJob } from '../../../../src/checklist/contracts/table-control.ts';
 import { stopCommand } from '../../../../src/slack/commands/run/control-commands.ts';
 import type { Message } from '../../../../src/slack/messages/kit/message.ts';
 import { createRunRequests, type RunRequests } from '../../../../src/slack/requests/run-requests.ts';
 import { createScriptedRunControl, runSnapshot } from '../../../support/memory/scripted-run-control.ts';
+import { deployApproval, deployInProgress } from '../../../support/messages/checklist-builders.ts';
 
 const restore: TableJob = {
   id: 'a-1',
@@ -39,11 +41,21 @@ function requestsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunR
 
 async function stop(
   requests: Pick<RunRequests, 'stop'>,
-  others: { job?: TableControl['stop']; withdraw?: TableControl['withdrawApproved']; pilot?: AutopilotControl['stop'] },
+  others: {
+    job?: TableControl['stop'];
+    withdraw?: TableControl['withdrawApproved'];
+    withdrawDeploy?: DeployControl['withdrawApproved'];
+    deploy?: DeployView;
+    pilot?: AutopilotControl['stop'];
+  },
 ): Promise<Message | undefined> {
   const command = stopCommand({
     requests,
     tables: { stop: others.job ?? noJob, withdrawApproved: others.withdraw ?? (async () => []) },
+    deploys: {
+      withdrawApproved: others.withdrawDeploy ?? (async () => []),
+      inProgress: async () => others.deploy,
+    },
     autopilot: { stop: others.pilot ?? noPilot },
   });
   const read = command.read('');
@@ -98,6 +110,30 @@ test('says of an act that was approved and had not begun that it does not begin,
     withdraw: async () => [approved],
   });
   expect(said?.text).toContain('It will not start any more');
+});
+
+test('withdraws a deploy that was approved and has not begun', async () => {
+  const approval = deployApproval({ state: { kind: 'withdrawn', by: 'U9', at: 1 } });
+  const said = await stop(requestsOver({}), {
+    withdrawDeploy: async () => [approval],
+    deploy: { ...deployInProgress(), approvalId: approval.id },
+  });
+  expect(said?.text).toMatch(/^The deploy of new code to .* was approved but had not started\. It will not start/);
+  expect(said?.text).not.toContain('goes on');
+});
+
+test('says of a deploy in progress that it goes on, alone and beside what was stopped', async () => {
+  const deploy = deployInProgress();
+  const alone = await stop(requestsOver({}), { deploy });
+  expect(alone?.text).toMatch(/^Nothing was stopped\.\nThe deploy to .* is in progress and goes on: .*deploy rollback/);
+  expect(alone?.isRefusal).toBe(true);
+  const beside = await stop(requestsOver({ firstRun: runSnapshot() }), { deploy });
+  expect(beside?.text).toMatch(/is stopping[\s\S]*The deploy to .* goes on/);
+});
+
+test('does not say that nothing runs where the requests of deploys cannot be read', async () => {
+  const withdrawDeploy = () => Promise.reject(new Error('the control table does not answer'));
+  await expect(stop(requestsOver({}), { withdrawDeploy })).rejects.toThrow('does not answer');
 });
 
 test('stops a job that another copy starts between the look for a job and the look for an approval', async () => {
