@@ -17,6 +17,24 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
+const SIGNATURE_VALID_MS = 5 * 60_000;
+
+/**
+ * The text with which AWS refuses a signature whose time differs by more than 5 minutes from its own; undefined where it
+ * accepts the time. Source: "Signature expired" in the IAM guide on errors of signed requests. S3 allows 15 minutes; here
+ * it is as strict as the other services.
+ */
+export function refusalOfSignature(request: IncomingMessage, now: number): string | undefined {
+  const signed = String(request.headers['x-amz-date'] ?? '');
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(signed) ?? [];
+  const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(at) || Math.abs(now - at) <= SIGNATURE_VALID_MS) return;
+  const text = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+/g, '');
+  return at < now
+    ? `Signature expired: ${signed} is now earlier than ${text(now - SIGNATURE_VALID_MS)} (${text(now)} - 5 min.)`
+    : `Signature not yet current: ${signed} is still later than ${text(now + SIGNATURE_VALID_MS)} (${text(now)} + 5 min.)`;
+}
+
 export function sendJson(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
   sendJsonText(response, status, JSON.stringify(body), type);
 }

@@ -87,7 +87,9 @@ export async function startS3(world: () => World, imageBucket: string): Promise<
         const onward = forward(
           { host: '127.0.0.1', port: server.port, method: request.method, path: request.url, headers: request.headers },
           (reply) => {
-            response.writeHead(reply.statusCode ?? 502, reply.headers);
+            // The time of the answer is that of the local AWS.
+            const { date: _date, ...headers } = reply.headers;
+            response.writeHead(reply.statusCode ?? 502, headers);
             reply.pipe(response);
             reply.once('close', resolve);
           },

@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { isForeignOrigin, refusalOfAccess } from '../slack/access.ts';
 import { AUTO_SCALING, startDynamoDb } from './dynamodb/server.ts';
-import { readBody, readJson, sendJson, sendJsonError } from './http.ts';
+import { readBody, readJson, refusalOfSignature, sendJson, sendJsonError } from './http.ts';
 import { createFunctionTable } from './lambda/function-table.ts';
 import { createInvocations } from './lambda/invocations.ts';
 import { createLambda } from './lambda/lambda.ts';
@@ -213,8 +213,12 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     const refusal = isControl || isForeignOrigin(request) ? refusalOfAccess(request) : undefined;
     if (refusal !== undefined) return sendJson(response, 403, { error: refusal });
     if (isControl) return control(request, response, url);
+    const time = Date.now() + world.clockAheadMs;
+    response.setHeader('date', new Date(time).toUTCString());
     if (world.outage) return void request.socket.destroy();
     if (isPackage) return lambda.answerPackage(url, response);
+    const late = world.checksSignatureTime ? refusalOfSignature(request, time) : undefined;
+    if (late !== undefined) return sendJsonError(response, 'InvalidSignatureException', late, 403);
     const [service = '', operation = ''] = String(request.headers['x-amz-target'] ?? '').split('.');
     if (service.startsWith('DynamoDB_')) return dynamo.answer(request, response, operation);
     if (service !== '') {

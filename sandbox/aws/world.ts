@@ -87,8 +87,10 @@ const worldSchema = z.strictObject({
   /** The function reports stored entries but stores none, after it stored those of the first `writesFirst` images. */
   writesNothing: z.boolean().default(false),
   writesFirst: whole.default(0),
-  /** How far the clock of the function is ahead, in ms: the times in its records. */
+  /** How far the clock of AWS is ahead, in ms: the times in the records of the function, and the `Date` of each answer. */
   clockAheadMs: z.number().default(0),
+  /** Requests are refused when the time in their signature differs from the clock of AWS by more than 5 minutes. */
+  checksSignatureTime: z.boolean().default(false),
   /** `none`: immediate success without access to S3 or DynamoDB (for benchmarks). */
   functionWork: z.enum(['real', 'none']).default('real'),
   /** Connections are closed without an answer. */

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { warnWithoutVersioning } from '../backup/catalogue/location.ts';
 import { systemClock } from '../lib/clock.ts';
+import { createFollowedClock } from '../lib/followed-clock.ts';
 import type { Logger } from '../lib/log.ts';
 import { checkBucket, createAwsClients } from '../pipeline/aws.ts';
 import type { Settings } from '../settings.ts';
+import { clockWarning } from '../slack/messages/kit/clock-warning.ts';
 import { createAnswerStore } from '../state/answer-store.ts';
 import { createButtonMessages } from '../state/button-messages.ts';
 import { createChannelIdStore } from '../state/channel-ids.ts';
@@ -25,10 +27,11 @@ const AUDIT_MS = 2_000;
  * @throws ControlTableError or FaultError when the bot cannot start.
  */
 export async function startBot(settings: Settings, logger: Logger): Promise<() => Promise<void>> {
-  const clock = systemClock;
+  // Times of this process are compared with times that AWS wrote, and other processes read them.
+  const clock = createFollowedClock(systemClock);
   const random = Math.random;
   const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
-  const aws = createAwsClients();
+  const aws = createAwsClients(clock);
   const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: settings.controlTable, clock });
   await checkBucket(aws.s3, settings.controlBucket);
   await claimPipeline({
@@ -39,6 +42,9 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
     prefix: settings.controlPrefix,
     pipeline: { imageBucket: settings.imageBucket, ocrFunction: settings.ocrFunction, table: settings.table },
   });
+  clock.begin();
+  const differs = clockWarning(clock.machineAheadMs());
+  if (differs !== undefined) logger.warn({ machineAheadMs: clock.machineAheadMs() }, differs);
   const context = createContext({ settings, aws, table, clock, random, logger, holder });
   void warnWithoutVersioning(context.backups, logger);
   // The time until the lease of a process that died can be taken over runs from here.
@@ -57,6 +63,7 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
     followUps: createFollowUps({ table, name: settings.ocrFunction }),
     followUpLease: context.leases.followUps,
     clock,
+    machineAheadMs: clock.machineAheadMs,
     random,
     logger,
   });

@@ -5,6 +5,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import type { MiddlewareStack } from '@smithy/types';
+import type { FollowedClock } from '../lib/followed-clock.ts';
 import { redact } from '../lib/redact.ts';
 import { type Asked, carriedFault, FaultError, faultOf, field } from './fault.ts';
 import type { Fault } from './invoke/invocation.ts';
@@ -45,11 +47,12 @@ const connections = (maxSockets: number, timeoutMs: number) => ({
  * The clients, configured by the SDK's own conventions: region, profile, credentials and endpoints come from its
  * variables and files. Except for `bulkDynamodb` and `autoScaling` they retry throttling, 5xx and broken connections (mode `standard`, up
  * to 4 attempts).
+ * @param clock Follows the clock of AWS by the `Date` header of each reply.
  */
-export function createAwsClients(): AwsClients {
+export function createAwsClients(clock?: Pick<FollowedClock, 'ask'>): AwsClients {
   const requestHandler = connections(MAX_SOCKETS, 60_000);
   const common = { maxAttempts: 4, retryMode: 'standard', requestHandler } as const;
-  return {
+  const clients = {
     dynamodb: new DynamoDBClient(common),
     bulkDynamodb: new DynamoDBClient({ ...common, maxAttempts: 1 }),
     lambda: new LambdaClient(common),
@@ -59,6 +62,31 @@ export function createAwsClients(): AwsClients {
     serviceQuotas: new ServiceQuotasClient(common),
     autoScaling: new ApplicationAutoScalingClient({ ...common, maxAttempts: 1 }),
   };
+  if (clock) {
+    readDates(clients.dynamodb.middlewareStack, clock);
+    readDates(clients.bulkDynamodb.middlewareStack, clock);
+    readDates(clients.lambda.middlewareStack, clock);
+    readDates(clients.s3.middlewareStack, clock);
+  }
+  return clients;
+}
+
+/** Shows the `Date` header of each reply, also of a refusal, to the clock. */
+function readDates<Input extends object, Output extends object>(
+  stack: MiddlewareStack<Input, Output>,
+  clock: Pick<FollowedClock, 'ask'>,
+): void {
+  stack.add(
+    (next) => async (args) => {
+      const note = clock.ask();
+      const result = await next(args);
+      const date = field(field(result.response, 'headers'), 'date');
+      const shows = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+      if (!Number.isNaN(shows)) note(shows);
+      return result;
+    },
+    { step: 'deserialize', priority: 'low', name: 'clockOfAws' },
+  );
 }
 
 /** Bucket names as host names work only with AWS itself. Other endpoints need path-style requests. */
@@ -68,10 +96,16 @@ const endpointIsSet = (): boolean => Boolean(process.env.AWS_ENDPOINT_URL_S3 || 
  * The client that invokes the function for images. It makes one attempt, whatever AWS_MAX_ATTEMPTS says, because a
  * retry of the SDK would process the image twice without the bot knowing. For the same reason `timeoutMs` must be
  * longer than the timeout of the function. `maxSockets` must be at least the number of images in flight, or calls wait
- * for a connection.
+ * for a connection. `systemClockOffset`: how far AWS's clock is ahead of the machine's, ms, for the signatures. The SDK
+ * corrects it only when it repeats a call.
  */
-export function createInvokeClient(options: { timeoutMs: number; maxSockets: number }): LambdaClient {
+export function createInvokeClient(options: {
+  timeoutMs: number;
+  maxSockets: number;
+  systemClockOffset?: number;
+}): LambdaClient {
   return new LambdaClient({
+    systemClockOffset: options.systemClockOffset ?? 0,
     maxAttempts: 1,
     retryMode: 'standard',
     requestHandler: connections(options.maxSockets, options.timeoutMs),

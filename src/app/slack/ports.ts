@@ -25,6 +25,8 @@ export interface SlackPorts extends Omit<BotControls, 'tables'> {
   /** Its holder executes the follow-ups. */
   readonly followUpLease: Lease;
   readonly clock: Clock;
+  /** How far the clock of this machine is ahead of AWS's, ms; negative when it is behind. */
+  readonly machineAheadMs: () => number;
   readonly random: Random;
   readonly logger: Logger;
   /** Logs an error that the part handles itself. */

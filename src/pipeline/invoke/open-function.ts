@@ -28,7 +28,8 @@ export async function openFunction(
   maxSockets: number,
 ): Promise<OpenFunction> {
   const { timeoutMs } = await describeFunction(lambda, target.functionName);
-  const client = createInvokeClient({ timeoutMs: timeoutMs + BEYOND_TIMEOUT_MS, maxSockets });
+  const { systemClockOffset } = lambda.config;
+  const client = createInvokeClient({ timeoutMs: timeoutMs + BEYOND_TIMEOUT_MS, maxSockets, systemClockOffset });
   return { ...createOcrFunction({ client, ...target }), close: () => client.destroy() };
 }
 

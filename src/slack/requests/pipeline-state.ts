@@ -24,6 +24,8 @@ export interface PipelineState {
   readonly approvals: readonly Approval[];
   /** The steps, with those in progress. */
   readonly view: ChecklistView;
+  /** How far the clock of the machine is ahead of AWS's, ms; negative when it is behind. */
+  readonly machineAheadMs: number;
 }
 
 /** What this process knew last about the run and the table job, and when that was (epoch ms). */
@@ -51,6 +53,7 @@ export function createPipelineStates(ports: {
   checklist: Pick<Checklist, 'view'>;
   autopilot: Pick<AutopilotControl, 'current'>;
   clock: Pick<Clock, 'now'>;
+  machineAheadMs: () => number;
 }): PipelineStates {
   const { runs, tables, deploys, checklist, autopilot, clock } = ports;
   let known: LastKnown | undefined;
@@ -71,7 +74,13 @@ export function createPipelineStates(ports: {
       const approvals = [...ofTable, ...ofDeploys].sort((one, other) => one.requestedAt - other.requestedAt);
       note(defined({ run, job }));
       const isPiloting = piloting?.state === 'running';
-      return { approvals, view, ...defined({ run, job, deploy, autopilot: isPiloting ? piloting : undefined }) };
+      const machineAheadMs = ports.machineAheadMs();
+      return {
+        approvals,
+        view,
+        machineAheadMs,
+        ...defined({ run, job, deploy, autopilot: isPiloting ? piloting : undefined }),
+      };
     },
     lastKnown: () => known,
     noteRun: ({ snapshot }) => note({ ...known, run: snapshot }),

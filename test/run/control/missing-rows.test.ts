@@ -73,3 +73,40 @@ test('A run over a table that has the rows of an earlier run is stopped, too, be
   await rig.start(bot, { pace: PACE });
   expect((await bot.listensTo('tripped')).snapshot.totals.noRows).toBeGreaterThan(10);
 });
+
+describe.each([
+  ['10 minutes ahead of', 600_000],
+  ['10 minutes behind', -600_000],
+])('A bot whose clock is %s that of AWS', (_, machineAheadMs) => {
+  test('misses no row of a function that writes all of them, also over rows of an earlier run', async () => {
+    const bot = await rig.copy(NO_WATCHDOG, { machineAheadMs });
+    for (let run = 0; run < 2; run++) {
+      await rig.start(bot, { pace: { kind: 'fixed', perMinute: 1_000 } });
+      const end = await bot.listensTo('completed');
+      expect(end.snapshot.totals).toMatchObject({ noRows: 0, failed: 0 });
+      bot.events.length = 0;
+      await rig.pass(120_000);
+    }
+  });
+
+  test('finds that rows are missing, also where those of an earlier run exist', async () => {
+    const bot = await rig.copy(NO_WATCHDOG, { machineAheadMs });
+    await rig.start(bot, { pace: { kind: 'fixed', perMinute: 3_000 } });
+    await bot.listensTo('completed');
+    await rig.pass(120_000);
+    rig.aws.turn({ writesNothing: true });
+    bot.events.length = 0;
+    await rig.start(bot, { pace: PACE });
+    expect((await bot.listensTo('tripped')).snapshot.totals.noRows).toBeGreaterThan(10);
+  });
+});
+
+test('A run whose machine is 10 minutes behind AWS signs its first invocations with the time of AWS', async () => {
+  rig.clock.jump(600_000);
+  await rig.pass(100);
+  rig.aws.turn({ checksSignatureTime: true });
+  const bot = await rig.copy(NO_WATCHDOG, { machineAheadMs: -600_000 });
+  await rig.start(bot, { pace: { kind: 'fixed', perMinute: 3_000 } });
+  const end = await bot.listensTo('completed');
+  expect(end.snapshot.totals).toMatchObject({ noRows: 0, failed: 0 });
+});

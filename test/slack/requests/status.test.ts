@@ -32,6 +32,7 @@ interface Facts {
   approvals?: readonly Approval[];
   autopilot?: AutopilotRecord;
   view?: ChecklistView;
+  machineAheadMs?: number;
 }
 const job: TableJob = { ...flushJob(), liveMessage: { channel: 'C1', ts: '2.0' } };
 const run = (state: RunState): RunSnapshot => runSnapshot({ runId: 'r-0007', state });
@@ -64,6 +65,7 @@ function portsOf(facts: Facts, stopFor: 'everyone' | 'operators' = 'everyone') {
     autopilot: { current: async () => facts.autopilot },
     checklist: { view: async () => facts.view ?? checklistView({}, { next: 'backup' }) },
     clock,
+    machineAheadMs: () => facts.machineAheadMs ?? 0,
   });
   const ports: StatusPorts = {
     states,
@@ -101,6 +103,21 @@ describe('the status', () => {
     expect(shown.buttons).toEqual(['run_pause', 'run_slower', 'run_faster', 'run_stop']);
     expect((await statusOf({ run: running }, 'U0VIEWER')).buttons).toEqual(['run_pause', 'run_stop']);
     expect((await statusOf({ run: running }, 'U0VIEWER', 'operators')).buttons).toEqual([]);
+  });
+
+  test.each([
+    [600_000, '10 min ahead of AWS'],
+    [-3_725_000, '1 h 2 min behind AWS'],
+  ])('names a clock that differs from that of AWS by %i ms', async (machineAheadMs, differs) => {
+    for (const facts of [{}, { run: running }, { job }]) {
+      const { text } = await statusOf({ ...facts, machineAheadMs });
+      expect(text).toContain(`The clock of the bot is ${differs}. The bot uses the time of AWS.`);
+    }
+  });
+
+  test('does not name a clock that differs by a minute', async () => {
+    for (const machineAheadMs of [0, 60_000, -60_000])
+      expect((await statusOf({ machineAheadMs })).text).not.toContain('The clock of the bot');
   });
 
   test.each([

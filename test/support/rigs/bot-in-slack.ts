@@ -99,6 +99,7 @@ export async function botInSlack(
         clock,
       }),
       clock,
+      machineAheadMs: () => 0,
       random: Math.random,
       logger,
     });

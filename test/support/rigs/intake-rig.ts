@@ -101,6 +101,7 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
     answerStore: createAnswerStore({ table, name: 'test' }),
     channelIds: createChannelIdStore({ table, name: 'test' }),
     clock,
+    machineAheadMs: () => 0,
     random: () => 0.5,
     logger: pino({ level: 'silent' }),
     onError: () => {},

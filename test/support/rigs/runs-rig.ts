@@ -7,9 +7,10 @@ import { type LocalAws, startLocalAws } from '../../../sandbox/aws/server.ts';
 import { createContext } from '../../../src/app/context.ts';
 import { assembleRuns } from '../../../src/app/runs.ts';
 import { type Clock, systemClock } from '../../../src/lib/clock.ts';
+import { createFollowedClock } from '../../../src/lib/followed-clock.ts';
 import { createLogger } from '../../../src/lib/log.ts';
 import type { Result } from '../../../src/lib/result.ts';
-import { createAwsClients } from '../../../src/pipeline/aws.ts';
+import { checkBucket, createAwsClients } from '../../../src/pipeline/aws.ts';
 import type { Runs } from '../../../src/run/control/runs.ts';
 import type { Refusal } from '../../../src/run/model/run-control.ts';
 import type { ImageSelection, PaceSetting, RunEvent } from '../../../src/run/model/types.ts';
@@ -39,6 +40,8 @@ export interface Copy {
 interface CopyOptions {
   readonly diesAtWrite?: number;
   readonly isStored?: boolean;
+  /** Its machine's clock is ahead of AWS's by this, ms (behind: negative), and the copy follows AWS's as the bot does. */
+  readonly machineAheadMs?: number;
 }
 
 export interface RunsRig {
@@ -123,7 +126,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
     realStepMs: 2,
     stopFile,
     control,
-    async copy(overrides = {}, { diesAtWrite, isStored = false } = {}) {
+    async copy(overrides = {}, { diesAtWrite, isStored = false, machineAheadMs } = {}) {
       let isDead = false;
       let writes = 0;
       const never = () => new Promise<never>(() => {});
@@ -143,8 +146,10 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
           return answer;
         });
       }
+      const machine: Clock = { now: () => clock.now() + (machineAheadMs ?? 0), sleep: clock.sleep };
+      const followed = machineAheadMs === undefined ? undefined : createFollowedClock(machine);
       const ownClock: Clock = {
-        now: clock.now,
+        now: (followed ?? machine).now,
         sleep: (ms, signal) => (isDead ? never() : clock.sleep(ms, signal).then(() => (isDead ? never() : undefined))),
       };
       const settings = readSettings({
@@ -158,12 +163,14 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
         ...overrides,
       });
-      const clients = createAwsClients();
+      const clients = createAwsClients(followed);
       const table = await openControlTable({
         dynamodb: clients.dynamodb,
         tableName: settings.controlTable,
         clock: systemClock,
       });
+      if (followed) for (let call = 0; call < 3; call++) await checkBucket(clients.s3, settings.controlBucket);
+      followed?.begin();
       const runs = assembleRuns(
         createContext({
           settings,

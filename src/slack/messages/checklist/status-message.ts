@@ -9,6 +9,7 @@ import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import { isOpen } from '../../../run/model/run.ts';
 import type { RunSnapshot } from '../../../run/model/types.ts';
 import { ACTION, button } from '../kit/buttons.ts';
+import { clockWarning } from '../kit/clock-warning.ts';
 import { link, mention } from '../kit/escape.ts';
 import { clockTime } from '../kit/format.ts';
 import { compose, type Message, refuseWith, say } from '../kit/message.ts';
@@ -31,6 +32,7 @@ export interface ShownState {
   readonly autopilot?: AutopilotRecord;
   readonly approvals: readonly Approval[];
   readonly view: ChecklistView;
+  readonly machineAheadMs?: number;
   /** The addresses of messages, by the id of what they show. */
   readonly links: ReadonlyMap<string, string>;
 }
@@ -101,8 +103,9 @@ function idleFact({ run, deploy, approvals, autopilot, view }: ShownState): stri
 
 /** Everything besides the run: one line each. */
 function lines(state: ShownState, { withoutJob }: { withoutJob: boolean }): readonly string[] {
-  const { job, deploy, view, autopilot, approvals } = state;
+  const { job, deploy, view, autopilot, approvals, machineAheadMs = 0 } = state;
   const steps = busySteps(view).filter(({ step }) => !deploy || step !== 'deploy');
+  const differs = clockWarning(machineAheadMs);
   return [
     ...(job && !withoutJob ? [`${jobName(job)} is in progress. ${startedLine(job, state)}`] : []),
     ...(deploy ? [`${deployLine(deploy, { isWaiting: isOccupied(state) })}${shown(state, deploy.id)}`] : []),
@@ -110,6 +113,7 @@ function lines(state: ShownState, { withoutJob }: { withoutJob: boolean }): read
     ...(autopilot ? [autopilotLine(autopilot, state)] : []),
     ...approvals.map((approval) => approvalLine(approval, state)),
     ...view.unread.map((fault) => `:warning: A part could not be read: ${describeFault(fault)}.`),
+    ...(differs === undefined ? [] : [`:warning: ${differs}`]),
   ];
 }
 
