@@ -176,6 +176,8 @@ export function createMemoryDynamoDb(): MemoryDynamoDb {
       switch (operation) {
         case 'DescribeTable':
           return describe(String(request.TableName));
+        case 'DescribeTimeToLive':
+          return ok({ TimeToLiveDescription: { TimeToLiveStatus: 'DISABLED' } });
         case 'Scan':
           return scan(request);
         case 'BatchGetItem':
