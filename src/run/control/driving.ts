@@ -35,15 +35,16 @@ export interface Driving {
   /** During `work` a request to halt finds that a run is starting. */
   whileStarting<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Starts or resumes a run for a person: takes it over, changes its record by `set`, drives it. Requests to halt that
-   * came after `seen` was read hold; earlier ones are removed everywhere. A fault (function missing, credentials) is a
-   * refusal, and the run keeps its state.
+   * Starts or resumes a run for a person: takes it over, changes its record by what `prepare` returns, drives it. `prepare`
+   * is called under the lease, so that no other process drives or starts a run meanwhile. Requests to halt that came after
+   * `seen` was read hold; earlier ones are removed everywhere. A fault (function missing, credentials) is a refusal, and
+   * the run keeps its state.
    */
   driveFor(
     seen: RunRecord,
     by: Person,
     from: readonly RunState['kind'][],
-    set: Record<string, unknown>,
+    prepare: () => Promise<Result<Record<string, unknown>, Refusal>>,
   ): Promise<Result<RunSnapshot, Refusal>>;
   /**
    * Drives a run that was taken over, without a person. @throws any error of the preparation, after releasing the
@@ -97,54 +98,45 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     how: { readonly from: RunState['kind']; readonly by?: Person },
     fence: number,
   ): Promise<DrivenRun> {
-    try {
-      const started = await driveRun(record, fence, how, ports, rules);
-      if (starting?.halt) started.halt(starting.halt);
-      driven = started;
-      knownFences.set(started.runId, started.fence);
-      void started.finished.then(() => {
-        if (driven === started) driven = undefined;
-      });
-      return started;
-    } catch (error) {
-      await lease.release();
-      throw error;
-    }
+    const started = await driveRun(record, fence, how, ports, rules);
+    if (starting?.halt) started.halt(starting.halt);
+    driven = started;
+    knownFences.set(started.runId, started.fence);
+    void started.finished.then(() => {
+      if (driven === started) driven = undefined;
+    });
+    return started;
   }
 
-  async function takeAndDrive(
-    seen: RunRecord,
-    by: Person,
-    from: readonly RunState['kind'][],
-    set: Record<string, unknown>,
-  ): Promise<Result<RunSnapshot, Refusal>> {
+  const driveFor: Driving['driveFor'] = async (seen, by, from, prepare) => {
     if (shutdown.aborted) return refuse({ reason: 'lease-held', holder: 'this process, which is shutting down' });
     if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
     const { runId } = seen;
     const taken = await takeOver(runId, seen);
     if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
+    let isDriven = false;
     try {
       await ports.storedStops.clear();
-    } catch (error) {
-      ports.warn(`a stop that is stored for run ${runId} could not be removed`, error);
-      await lease.release();
-      return refuse({ reason: 'fault', fault: ports.readFault(error) });
-    }
-    const before = taken.record.state.kind;
-    const change = { set: { ...set, resumedFence: taken.fence }, remove: ['unannounced'] };
-    const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
-    if (!marked.ok || !marked.record) {
-      await lease.release();
-      return refuse({ reason: 'plan-gone', runId, ...defined({ state: marked.record?.state.kind }) });
-    }
-    try {
+      const prepared = await prepare();
+      if (!prepared.ok) return prepared;
+      const before = taken.record.state.kind;
+      const change = { set: { ...prepared.value, resumedFence: taken.fence }, remove: ['unannounced'] };
+      const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
+      if (!marked.ok || !marked.record)
+        return refuse({ reason: 'plan-gone', runId, ...defined({ state: marked.record?.state.kind }) });
       const started = await driveNow(marked.record, { from: before, by }, taken.fence);
+      isDriven = true;
       return succeed(started.drive.snapshot());
     } catch (error) {
       ports.warn(`run ${runId} could not be driven`, error);
+      const after = await store.read(runId).catch(() => undefined);
+      // The plan was cancelled at this moment.
+      if (after && !isOpen(after.state)) return refuse({ reason: 'plan-gone', runId, state: after.state.kind });
       return refuse({ reason: 'fault', fault: ports.readFault(error) });
+    } finally {
+      if (!isDriven) await lease.release();
     }
-  }
+  };
 
   return {
     driven: () => driven,
@@ -161,18 +153,24 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
       return record;
     },
     snapshotOf: (record) =>
-      driven?.runId === record.runId && record.state.kind === 'running'
+      // Also while its images in flight are waited for, although the state that follows is on record.
+      driven?.runId === record.runId && isOpen(record.state) && driven.unsavedEnd() === undefined
         ? Promise.resolve(driven.drive.snapshot())
         : readSnapshot(record, store, rules, clock.now()),
     takeOver,
     whileStarting,
-    driveFor: takeAndDrive,
+    driveFor,
     async resume(record, fence) {
       const { startedBy, state } = record;
       // Its process died while it started the run for this person.
       const isStart = state.kind === 'planned' && startedBy !== undefined;
       const how = isStart ? ({ from: 'planned', by: startedBy } as const) : ({ from: 'interrupted' } as const);
-      await whileStarting(() => driveNow(record, how, fence));
+      try {
+        await whileStarting(() => driveNow(record, how, fence));
+      } catch (error) {
+        await lease.release();
+        throw error;
+      }
     },
   };
 }

@@ -75,12 +75,16 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     if (!('fence' in taken)) return;
     const change = { set: { state, unannounced: true }, remove: REQUESTS };
     const condition = { ...inState(from, 'interrupted'), equals: { fence: taken.fence } };
-    const changed = await store.change(runId, change, condition);
-    await lease.release();
-    if (!changed.record) return;
-    const snapshot = await readSnapshot(changed.record, store, rules, clock.now());
-    if (changed.ok) await announceEnd(snapshot, 0, ports);
-    return succeed(snapshot);
+    try {
+      const changed = await store.change(runId, change, condition);
+      if (!changed.record) return;
+      const snapshot = await readSnapshot(changed.record, store, rules, clock.now());
+      // Under the lease: a process that finds an end which is not announced, and nobody at work, announces it.
+      if (changed.ok) await announceEnd(snapshot, 0, ports);
+      return succeed(snapshot);
+    } finally {
+      await lease.release();
+    }
   };
 
   const halt: Halting['halt'] = async (by, request) => {

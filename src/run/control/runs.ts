@@ -5,7 +5,7 @@ import { refuse, succeed } from '../../lib/result.ts';
 import type { DriverPorts, DriverRules } from '../engines/local/driver.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';
 import { isActive } from '../model/run.ts';
-import type { RunControl, RunLocation } from '../model/run-control.ts';
+import type { Refusal, RunControl, RunLocation } from '../model/run-control.ts';
 import type { PaceSetting, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from '../plan/planner.ts';
 import { inState, type RunRecord } from '../store/run-store.ts';
@@ -29,6 +29,9 @@ export interface Runs extends RunControl {
   /** Starts nothing more, waits for images in flight as the rules say, and leaves the run to the next process. */
   shutDown(): Promise<void>;
 }
+
+/** How long the count of the entries at the start of a run may take, ms. */
+const START_COUNT_MS = 5_000;
 
 /** Share of the pace that `faster` and `slower` change. */
 const PACE_STEP = 0.25;
@@ -83,29 +86,51 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     }
   }
 
+  /** Why the open run prevents the start of another one. `abandons`: it is abandoned where it may be. */
+  async function refusalByOpen(
+    runId: string,
+    { abandonOpen }: { readonly abandonOpen?: boolean },
+    abandons: boolean,
+    by: Person = '',
+  ): Promise<Refusal | undefined> {
+    const open = await openRecord();
+    if (!open || open.runId === runId) return;
+    const run = await snapshotOf(open);
+    if (isActive(open.state)) return { reason: 'run-active', run };
+    if (!abandonOpen || driving.driven()) return { reason: 'run-open', run };
+    return abandons && !(await abandon(open, by)) ? { reason: 'run-open', run } : undefined;
+  }
+
+  /** The lease is not renewed until the run is driven, so the count must not take long. */
+  async function countInTime(): Promise<number | undefined> {
+    const counted = new AbortController();
+    const late = clock.sleep(START_COUNT_MS, counted.signal).then(() => {
+      throw new Error('The entries were not counted in time.');
+    });
+    late.catch(() => {});
+    return Promise.race([ports.countEntries(), late]).finally(() => counted.abort());
+  }
+
   const start: RunControl['start'] = async (runId, by, options) => {
     const record = await store.read(runId);
     if (record?.state.kind !== 'planned')
       return refuse({ reason: 'plan-gone', runId, ...defined({ state: record?.state.kind }) });
-    const open = await openRecord();
-    if (open && open.runId !== runId) {
-      const run = await snapshotOf(open);
-      if (isActive(open.state)) return refuse({ reason: 'run-active', run });
-      if (!options.abandonOpen || driving.driven()) return refuse({ reason: 'run-open', run });
-      if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
-      if (!(await abandon(open, by))) return refuse({ reason: 'run-open', run });
-    }
-    if (!(await store.claimPipeline(runId))) {
-      const other = await openRecord();
-      return other
-        ? refuse({ reason: 'run-active', run: await snapshotOf(other) })
-        : refuse({ reason: 'lease-held', holder: 'another copy of the bot' });
-    }
-    const startedAt = Math.round(clock.now());
-    const entriesAtStart = await ports.countEntries().catch(() => record.plan.entries);
-    const set = defined({ startedBy: by, startedAt, location: options.location, entriesAtStart });
-    const started = await driving.driveFor(record, by, ['planned'], set);
-    if (!started.ok) await store.releasePipeline(runId);
+    const before = await refusalByOpen(runId, options, false);
+    if (before) return refuse(before);
+    // Before the lease, so that a stop through another copy finds the run that is being started.
+    const claim = randomUUID();
+    await store.claimPipeline(runId, claim);
+    const started = await driving.driveFor(record, by, ['planned'], async () => {
+      const other = await refusalByOpen(runId, options, true, by);
+      if (other) return refuse(other);
+      if (!(await store.confirmClaim(runId, claim)))
+        return refuse({ reason: 'lease-held', holder: 'another copy of the bot' });
+      const startedAt = Math.round(clock.now());
+      const entriesAtStart = await countInTime().catch(() => record.plan.entries);
+      return succeed(defined({ startedBy: by, startedAt, location: options.location, entriesAtStart }));
+    });
+    // Where only the reply to the last write was lost, the run goes on, and the pipeline stays its own.
+    if (!started.ok && (await store.read(runId))?.state.kind !== 'running') await store.releasePipeline(runId, claim);
     return started;
   };
 
@@ -114,7 +139,8 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     if (!record) return refuse({ reason: 'nothing-to-resume', ...defined({ run: await current() }) });
     if (driving.driven() || record.state.kind === 'running')
       return refuse({ reason: 'run-active', run: await snapshotOf(record) });
-    return driving.driveFor(record, by, ['planned', 'paused', 'stopped', 'tripped', 'interrupted'], {});
+    const from = ['planned', 'paused', 'stopped', 'tripped', 'interrupted'] as const;
+    return driving.driveFor(record, by, from, async () => succeed({}));
   };
 
   const setPace: RunControl['setPace'] = async (by, requested) => {

@@ -63,9 +63,15 @@ export function createStandbyCheck(
 
   async function announceIfDue(runId: string | undefined): Promise<void> {
     const record = runId === undefined ? undefined : await store.read(runId);
-    if (!record?.unannounced || isActive(record.state) || record.state.kind === 'planned') return;
-    if (await store.claimAnnouncement(record.runId))
-      await announceEnd(await readSnapshot(record, store, rules, clock.now()), 0, ports);
+    if (!record || !isUnannounced(record)) return;
+    // While a process has the lease it waits for images in flight, or announces the end itself.
+    if (!(await lease.acquire()).ok) return;
+    try {
+      const now = await store.read(record.runId);
+      if (now && isUnannounced(now)) await announceEnd(await readSnapshot(now, store, rules, clock.now()), 0, ports);
+    } finally {
+      await lease.release();
+    }
   }
 
   return async () => {
@@ -85,17 +91,22 @@ export function createStandbyCheck(
       const halted = await haltedState(taken.record);
       if (!halted && (kind !== 'planned' || taken.record.startedBy !== undefined))
         return await resume(taken.record, taken.fence);
-      await lease.release();
       if (halted) {
-        await writeState(record.runId, halted, kind);
-        await ports.storedStops.clear();
-      } else await store.releasePipeline(record.runId);
+        // A stop stays stored until the state that follows from it is written.
+        if (await writeState(record.runId, halted, kind)) await ports.storedStops.clear();
+        return;
+      }
+      await store.releasePipeline(record.runId);
+      await lease.release();
     } catch (error) {
       await lease.release();
       throw error;
     }
   };
 }
+
+const isUnannounced = ({ unannounced, state }: RunRecord): boolean =>
+  unannounced === true && !isActive(state) && state.kind !== 'planned';
 
 /** A run that was being started when somebody stopped it: it never ran. */
 const abandonedBy = (halt: Halt, { startedBy, plan }: RunRecord): RunState => {

@@ -94,10 +94,15 @@ export interface RunStore {
   newestFirst(): AsyncIterable<RunRecord>;
   /** The run that holds the pipeline (started and not closed), and the last run that was started. */
   readOpen(): Promise<{ openRunId?: string; lastRunId?: string }>;
-  /** Takes the pipeline for a run; false if another run holds it. */
-  claimPipeline(runId: string): Promise<boolean>;
-  /** Releases the pipeline, if this run holds it. */
-  releasePipeline(runId: string): Promise<void>;
+  /**
+   * Takes the pipeline for a run; false if another run holds it. Where this run holds it already, the claim stays that of
+   * the process that made it. `claim`: a name that identifies this claim.
+   */
+  claimPipeline(runId: string, claim: string): Promise<boolean>;
+  /** The same for the process that has the lease: the claim becomes its own, and no other process can give it back. */
+  confirmClaim(runId: string, claim: string): Promise<boolean>;
+  /** Releases the pipeline, if this run holds it, and by this claim where one is given. */
+  releasePipeline(runId: string, claim?: string): Promise<void>;
   /** Changes a record if `condition` holds. Returns whether it was changed, and the record afterwards. */
   change(
     runId: string,
@@ -106,10 +111,6 @@ export interface RunStore {
   ): Promise<{ ok: boolean; record?: RunRecord }>;
   /** Notes that the last change of state was announced. */
   markAnnounced(runId: string): Promise<void>;
-  /**
-   * Takes on the announcement of the last change of state; false where it is announced or another process took it on.
-   */
-  claimAnnouncement(runId: string): Promise<boolean>;
   /** The same for the process that drives the run. @throws FencedError if another one has taken over. */
   changeAsDriver(
     runId: string,
@@ -200,16 +201,18 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
         for (const run of await Promise.all(numbers.map((number) => store.read(runIdOf(number))))) if (run) yield run;
       }
     },
-    async claimPipeline(runId) {
-      const free = await table.update(
-        openKey,
-        { set: { openRunId: runId, lastRunId: runId } },
-        { absent: ['openRunId'] },
-      );
+    async claimPipeline(runId, claim) {
+      const set = { openRunId: runId, lastRunId: runId, claim };
+      const free = await table.update(openKey, { set }, { absent: ['openRunId'] });
       return free.ok || free.entry?.openRunId === runId;
     },
-    async releasePipeline(runId) {
-      await table.update(openKey, { remove: ['openRunId'] }, { equals: { openRunId: runId } });
+    async confirmClaim(runId, claim) {
+      if (!(await store.claimPipeline(runId, claim))) return false;
+      return (await table.update(openKey, { set: { claim } }, { equals: { openRunId: runId } })).ok;
+    },
+    async releasePipeline(runId, claim) {
+      const equals = defined({ openRunId: runId, claim });
+      await table.update(openKey, { remove: ['openRunId'] }, { equals });
     },
     async change(runId, { set, remove }, condition) {
       const done = await table.update(recordKey(runId), defined({ set: set && withStateKind(set), remove }), {
@@ -220,9 +223,6 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
     },
     async markAnnounced(runId) {
       await store.change(runId, { remove: ['unannounced'] });
-    },
-    async claimAnnouncement(runId) {
-      return (await store.change(runId, { remove: ['unannounced'] }, { equals: { unannounced: true } })).ok;
     },
     async changeAsDriver(runId, fence, change) {
       const done = await store.change(runId, change, { equals: { fence } });

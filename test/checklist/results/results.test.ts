@@ -61,7 +61,7 @@ async function pipeline(entries: number) {
       const { openRun: _, ...plan } = runPlan({ runId, total: entries, selection: {} });
       await store.createPlanned(plan, { channel: 'C1' }, 5);
       await store.change(runId, { set: { state, startedAt, startedBy: 'U1' } });
-      await store.claimPipeline(runId);
+      await store.claimPipeline(runId, 'a start');
       await store.append(runId, {
         seq: 1,
         writer: 'w',

@@ -63,7 +63,7 @@ test('a run whose process died during the start can be abandoned', async () => {
   const dead = await plan(bot);
   const { dynamodb } = createAwsClients();
   const table = await openControlTable({ dynamodb, tableName: 'rescan-bot-control', clock: systemClock });
-  await createRunStore(table, 'TimesheetOCR-ocr-dev').claimPipeline(dead);
+  await createRunStore(table, 'TimesheetOCR-ocr-dev').claimPipeline(dead, 'a start that died');
   const next = await plan(bot);
   expect(await bot.runs.start(next, 'U1', { location: LOCATION })).toMatchObject({ refusal: { reason: 'run-open' } });
   value(await bot.runs.start(next, 'U1', { location: LOCATION, abandonOpen: true }));

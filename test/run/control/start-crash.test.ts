@@ -7,8 +7,8 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-/** The writes of a start: the claim of the pipeline, the lease, the fence, who started it, that it runs. */
-const WRITES = [1, 2, 3, 4, 5];
+/** The writes of a start: the claim, the lease, the fence, the claim again (two), who started it, that it runs. */
+const WRITES = [1, 2, 3, 4, 5, 6, 7];
 
 async function planned(): Promise<string> {
   const copy = await rig.copy();

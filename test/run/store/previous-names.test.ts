@@ -144,12 +144,6 @@ describe('a run that the previous version stored', () => {
     });
     expect(changed.record).toMatchObject({ paceSetting: { kind: 'auto' }, location: { channel: 'C2' } });
     expect(changed.record?.unannounced).toBeUndefined();
-    expect(await store.claimAnnouncement('r-0007')).toBe(false);
-  });
-
-  test('has its end announced by one process only', async () => {
-    expect(await store.claimAnnouncement('r-0007')).toBe(true);
-    expect(await store.claimAnnouncement('r-0007')).toBe(false);
   });
 });
 

@@ -5,7 +5,14 @@ import type { Lease } from '../../../state/lease.ts';
 import type { StoredStops } from '../../../state/stored-stops.ts';
 import type { ManifestEntry, OutcomeRecord, Person, RunEvent, RunSnapshot, RunState } from '../../model/types.ts';
 import { type Checkpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
-import { FencedError, type JournalChunk, REQUESTS, type RunRecord, type RunStore } from '../../store/run-store.ts';
+import {
+  FencedError,
+  inState,
+  type JournalChunk,
+  REQUESTS,
+  type RunRecord,
+  type RunStore,
+} from '../../store/run-store.ts';
 import { advance } from './advance.ts';
 import { noteLostOutcomes } from './attempt.ts';
 import { type Drive, drive, type EnginePorts } from './engine.ts';
@@ -85,10 +92,16 @@ export async function driveRun(
   const repeating = (run.totals.repeats ?? 0) - before;
   const invoke = await ports.openFunction(record.maxInFlight);
   const running: RunState = { kind: 'running' };
-  const marked = await store.changeAsDriver(runId, fence, {
+  const change = {
     set: { state: running, checkpoint: encodeCheckpoint(takeCheckpoint(run, clock.now())) },
     remove: ['endedAt'],
+  };
+  // Not where the plan was cancelled meanwhile, which needs no lease.
+  const { ok, record: marked } = await store.change(runId, change, {
+    ...inState(record.state.kind, 'running'),
+    equals: { fence },
   });
+  if (!ok || !marked) throw new FencedError(runId, fence);
 
   async function save(set: Record<string, unknown>, checkpoint: Checkpoint, remove?: string[]): Promise<void> {
     const change = defined({ set: { ...set, checkpoint: encodeCheckpoint(checkpoint) }, remove });
@@ -182,12 +195,16 @@ export async function driveRun(
     const announced = unsavedEnd?.state.kind;
     unsavedEnd = undefined;
     if (saved === 'given-up') return;
-    if (last.kind === 'completed') await store.releasePipeline(runId);
-    if (last.kind !== 'shutdown')
-      await ports.storedStops.clear().catch((error) => ports.warn('a stored stop was not removed', error));
-    await lease.release();
-    if (announced === lastState().kind) await store.markAnnounced(runId);
-    else await announceEnd(ended(), leftInFlight, ports, known);
+    try {
+      if (last.kind === 'completed') await store.releasePipeline(runId);
+      if (last.kind !== 'shutdown')
+        await ports.storedStops.clear().catch((error) => ports.warn('a stored stop was not removed', error));
+      // Under the lease: a process that finds an end which is not announced, and nobody at work, announces it.
+      if (announced === lastState().kind) await store.markAnnounced(runId);
+      else await announceEnd(ended(), leftInFlight, ports, known);
+    } finally {
+      await lease.release();
+    }
   }
 
   function lastState(): RunState {
