@@ -21,6 +21,7 @@ import { invokeOnce } from '../pipeline/invoke/open-function.ts';
 import { readWrapperState } from '../pipeline/package/function-package.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import type { BotContext } from './context.ts';
+import { assembleRowChecks } from './rows.ts';
 
 interface FunctionStepParts {
   readonly runs: RunControl;
@@ -62,7 +63,14 @@ export function assembleFunctionSteps(
       readFault,
       pendingTests: createPendingTests(table, settings.ocrFunction),
     },
-    sample: { clock, random, invoke, listImages: () => listImages(aws.s3, context.images) },
+    sample: {
+      clock,
+      random,
+      invoke,
+      listImages: () => listImages(aws.s3, context.images),
+      lookUpRows: assembleRowChecks(context, settings.rowsWaitMs).lookUpRows,
+      rowsWaitMs: settings.rowsWaitMs,
+    },
   });
 }
 

@@ -4,13 +4,15 @@ import { scanTable } from '../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf } from '../pipeline/table/table.ts';
 import { findMissingRows } from '../results/reconcile/missing-rows.ts';
 import type { DriverPorts } from '../run/engines/local/driver.ts';
+import type { OutcomeRecord } from '../run/model/types.ts';
 import { lookUpRows } from '../run/proof/look-up-rows.ts';
 import { claimOf, PROOF_ATTRIBUTES, type RowClaim } from '../run/proof/row-proof.ts';
 import type { RowProof } from '../run/rules/row-watch.ts';
 import type { BotContext } from './context.ts';
 
 /** The parts of a run that prove its rows by reading the table. */
-export interface RowChecks extends Pick<DriverPorts, 'lookUpRows' | 'missingRows'> {
+export interface RowChecks extends Pick<DriverPorts, 'missingRows'> {
+  readonly lookUpRows: (claims: readonly OutcomeRecord[], signal?: AbortSignal) => Promise<readonly RowProof[]>;
   readonly lookUp: (claim: RowClaim) => Promise<RowProof>;
 }
 

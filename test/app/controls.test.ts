@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backup, freshForEachTest, request, startSteps } from '../checklist/table-jobs/table-steps-rig.ts';
+import { aws, backup, freshForEachTest, request, startSteps } from '../checklist/table-jobs/table-steps-rig.ts';
 
 freshForEachTest();
 
@@ -30,4 +30,24 @@ test('a backup is recorded as a step of the checklist, and in the audit log when
   expect(outcomes).toContain('step backup of checklist c-0001: begun');
   expect(outcomes.some((outcome) => /^step backup of checklist c-0001: finished: backup /.test(outcome))).toBe(true);
   expect(outcomes.some((outcome) => /^backup \S+: finished: \d+ records, verified, digest /.test(outcome))).toBe(true);
+});
+
+test('a sample whose rows do not come fails, though rows of an earlier rescan exist, and holds a flush until it succeeds', async () => {
+  const bot = await startSteps({ SAMPLE_IMAGES: '5', ROWS_WAIT_SECONDS: '1' });
+  await backup(bot);
+  aws.turn({ writesNothing: true });
+  const tried = await bot.functionSteps.sample('U1');
+  if (!tried.ok) throw new Error(JSON.stringify(tried));
+  const { images, failed } = tried.value;
+  expect(new Set(images.map(({ outcome }) => outcome.kind)).difference(new Set(['rejected', 'no-rows'])).size).toBe(0);
+  expect(failed).toBe(images.filter(({ outcome }) => outcome.kind === 'no-rows').length);
+  expect(failed).toBeGreaterThan(2);
+  const stepNow = async () => (await bot.checklist.view()).steps.find(({ step }) => step === 'sample');
+  expect(await stepNow()).toMatchObject({ state: 'failed', found: { kind: 'sample', images: 5, failed } });
+  const plan = await bot.steps.planFlush({ failedOnly: false });
+  expect(JSON.stringify(plan)).toContain('sample-failed');
+  aws.turn({ writesNothing: false });
+  expect(await bot.functionSteps.sample('U1')).toMatchObject({ ok: true, value: { failed: 0, unproven: 0 } });
+  expect(await stepNow()).toMatchObject({ state: 'done' });
+  expect(JSON.stringify(await bot.steps.planFlush({ failedOnly: false }))).not.toContain('sample-failed');
 });

@@ -89,7 +89,10 @@ export interface SampledImage {
 
 export interface SampleResult {
   readonly images: readonly SampledImage[];
+  /** Those without rows in the table, though they claim some, are among them. */
   readonly failed: number;
+  /** Images that claim rows which cannot be looked up by the key of the table. */
+  readonly unproven: number;
   /** The bucket contains no other images. */
   readonly isAll: boolean;
 }
@@ -100,7 +103,7 @@ export interface StepControl {
   quotas(by: Person): Promise<Result<QuotaReport, StepRefusal>>;
   /** Invokes the function with a key that does not exist, and looks for the failure record. */
   testLogging(by: Person): Promise<Result<LoggingResult, StepRefusal>>;
-  /** Invokes the function for a few images of the bucket, while no run or table job is active. */
+  /** Invokes the function for a few images of the bucket and looks for their rows, while no run or table job is active. */
   sample(by: Person): Promise<Result<SampleResult, StepRefusal>>;
 }
 

@@ -19,7 +19,7 @@ function stepsWith(refusal?: StepRefusal) {
       sample: async (by) => {
         if (refusal) return refuseIn(`sample by ${by}`);
         calls.push(`sample by ${by}`);
-        return succeed({ images: [], failed: 0, isAll: true });
+        return succeed({ images: [], failed: 0, unproven: 0, isAll: true });
       },
     },
     deploys: {

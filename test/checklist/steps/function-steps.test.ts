@@ -39,7 +39,14 @@ function stepsOn(world: { job?: TableJob; codes?: string[] }) {
       pendingTests: { add: async () => {}, remove: async () => {}, list: unused },
       readFault: unused,
     },
-    sample: { clock, random: unused, listImages: unused, invoke: unused },
+    sample: {
+      clock,
+      random: unused,
+      listImages: unused,
+      invoke: unused,
+      lookUpRows: unused,
+      rowsWaitMs: 60_000,
+    },
     sampleImages: 3,
     readQuotaReport: unused,
     exclusive: {

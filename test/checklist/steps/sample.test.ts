@@ -5,6 +5,7 @@ import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { ListedImage } from '../../../src/pipeline/images.ts';
 import type { InvocationResult } from '../../../src/pipeline/invoke/invocation.ts';
 import { seededRandom } from '../../../src/run/plan/sample.ts';
+import type { RowProof } from '../../../src/run/rules/row-watch.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const processed: InvocationResult = { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 3 } };
@@ -18,7 +19,14 @@ const throttled: InvocationResult = { kind: 'throttled', source: 'function', mes
 const imageOf = (at: number): ListedImage => ({ key: `sheets/${String(at).padStart(4, '0')}.png`, size: 1_000 });
 
 /** Tries a sample of a bucket. `answers`: the reply to each call; the last one repeats. */
-async function play(options: { images: number; count?: number; answers?: readonly InvocationResult[]; seed?: number }) {
+async function play(options: {
+  images: number;
+  count?: number;
+  answers?: readonly InvocationResult[];
+  seed?: number;
+  /** What the table says about the rows of an image, at the n-th look. */
+  proofOf?: (key: string, look: number) => RowProof;
+}) {
   const clock = createFakeClock();
   const begun = clock.now();
   const { answers = [processed] } = options;
@@ -27,7 +35,13 @@ async function play(options: { images: number; count?: number; answers?: readonl
   let inFlight = 0;
   let most = 0;
   let settled: { result: SampleResult } | { error: unknown } | undefined;
+  let looks = 0;
   trySample(options.count ?? 3, {
+    rowsWaitMs: 60_000,
+    async lookUpRows(claims) {
+      looks += 1;
+      return claims.map(({ key }) => options.proofOf?.(key, looks) ?? 'found');
+    },
     clock,
     random: seededRandom(options.seed ?? 1),
     async *listImages() {
@@ -51,7 +65,7 @@ async function play(options: { images: number; count?: number; answers?: readonl
     },
   );
   while (!settled) await clock.advance(10);
-  return { ...settled, asked, at, most };
+  return { ...settled, asked, at, most, looks, tookMs: clock.now() - begun };
 }
 const resultOf = (played: Awaited<ReturnType<typeof play>>): SampleResult => {
   if (!('result' in played)) throw new Error('It was refused.', { cause: played });
@@ -67,6 +81,7 @@ describe('a sample of images', () => {
     expect(resultOf(played)).toEqual({
       images: played.asked.map((key) => ({ key, outcome: { kind: 'processed', entriesStored: 3 } })),
       failed: 0,
+      unproven: 0,
       isAll: false,
     });
   });
@@ -129,5 +144,42 @@ describe('an image of a sample', () => {
     expect(played).toMatchObject({ error: expect.any(FaultError) });
     expect(played).toMatchObject({ error: { fault } });
     expect(played.asked).toHaveLength(2);
+  });
+});
+
+describe('the rows of a sample', () => {
+  test('an image that claims rows and has none after the wait has failed, and the others have not', async () => {
+    const lost = imageOf(1).key;
+    const played = await play({ images: 3, proofOf: (key) => (key === lost ? 'missing' : 'found') });
+    expect(resultOf(played)).toMatchObject({
+      failed: 1,
+      images: [
+        { outcome: { kind: 'processed' } },
+        { key: lost, outcome: { kind: 'no-rows', entriesStored: 3 } },
+        { outcome: { kind: 'processed' } },
+      ],
+    });
+    expect(played.tookMs).toBeGreaterThanOrEqual(60_000);
+    expect(played.tookMs).toBeLessThan(63_000);
+  });
+
+  test('rows that come later are waited for, and no longer than until they are there', async () => {
+    const played = await play({ images: 3, proofOf: (_, look) => (look < 4 ? 'missing' : 'found') });
+    expect(resultOf(played).failed).toBe(0);
+    expect(played.looks).toBe(4);
+    expect(played.tookMs).toBeLessThan(7_000);
+  });
+
+  test('nothing is looked up where no image claims rows', async () => {
+    const empty: InvocationResult = { kind: 'outcome', outcome: { kind: 'processed', entriesStored: 0 } };
+    const played = await play({ images: 9, answers: [empty, rejected, failed], proofOf: () => 'missing' });
+    expect(played.looks).toBe(0);
+    expect(resultOf(played)).toMatchObject({ failed: 1, unproven: 0 });
+  });
+
+  test('rows that the key of the table does not tell do not fail the sample, and are counted', async () => {
+    const played = await play({ images: 3, proofOf: () => 'unknown' });
+    expect(resultOf(played)).toMatchObject({ failed: 0, unproven: 3 });
+    expect(played.looks).toBe(1);
   });
 });

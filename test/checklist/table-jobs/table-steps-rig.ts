@@ -14,6 +14,7 @@ import type { StartControl } from '../../../src/checklist/contracts/result-contr
 import type { ScopeControl } from '../../../src/checklist/contracts/scope-control.ts';
 import type { TableAnswer, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import type { Checklist } from '../../../src/checklist/steps/checklist.ts';
+import type { FunctionSteps } from '../../../src/checklist/steps/function-steps.ts';
 import type { TableSteps } from '../../../src/checklist/table-jobs/table-steps.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createLogger } from '../../../src/lib/log.ts';
@@ -58,6 +59,7 @@ export function runBecomes(snapshot: RunSnapshot): void {
 
 export interface Steps {
   readonly steps: TableSteps;
+  readonly functionSteps: FunctionSteps;
   readonly checklist: Checklist;
   readonly scope: ScopeControl;
   readonly starts: StartControl;
@@ -85,6 +87,7 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
   });
   const {
     tables: steps,
+    steps: functionSteps,
     checklist,
     scope,
     starts,
@@ -117,6 +120,7 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
       event.kind === kind && !(event.kind === 'approval-changed' && event.approval.state.kind === 'pending');
   return {
     steps,
+    functionSteps,
     checklist,
     scope,
     starts,

@@ -333,8 +333,10 @@ export const sample: SampleResult = {
     { key: 'K 1', outcome: { kind: 'processed', entriesStored: 3 } },
     { key: 'K 2', outcome: { kind: 'rejected', reason: 'R 1' } },
     { key: 'K 3', outcome: { kind: 'failed', failureType: 'OCR_ERROR', message: 'M 1' } },
+    { key: 'K 4', outcome: { kind: 'no-rows', entriesStored: 4 } },
   ],
-  failed: 1,
+  failed: 2,
+  unproven: 1,
   isAll: false,
 };
 export const results: readonly JobResult[] = [

@@ -5,7 +5,7 @@ import { counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 
 /** The outcome of each image of a sample. */
-export function sampleMessage({ images, failed }: SampleResult): Message {
+export function sampleMessage({ images, failed, unproven }: SampleResult): Message {
   return compose({
     fact:
       failed === 0
@@ -13,6 +13,11 @@ export function sampleMessage({ images, failed }: SampleResult): Message {
         : `${failed} of ${counted(images.length, 'image')} in the sample failed; a rescan would fail too.`,
     lines: [
       ...images.map(({ key, outcome }) => `• ${code(key, 200)}: ${describeOutcome(outcome)}`),
+      ...(unproven === 0
+        ? []
+        : [
+            `Whether the table has the rows of ${counted(unproven, 'image')} is not known: its key does not tell. The end of a rescan checks all rows.`,
+          ]),
       ...(failed === 0 ? [] : ['Fix the function, then run `/rescan sample` again.']),
     ],
   });
