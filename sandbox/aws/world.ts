@@ -13,6 +13,13 @@ export const FAILURE_KINDS = [
   'out-of-memory',
   'exit',
   'unreadable',
+  'import-module',
+  'handler-missing',
+  'syntax-error',
+  'daily-quota',
+  'model-denied',
+  'kms-disabled',
+  'textract-denied',
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 

@@ -45,7 +45,27 @@ const RAISED: Partial<Record<FailureKind, () => PythonError>> = {
   parsing: () =>
     new PythonError('JSONDecodeError', 'Parsing the model output failed: Expecting value: line 1 column 1 (char 0)'),
   'throttling-in-500': throttled,
+  'daily-quota': () =>
+    refused('ThrottlingException', 'Converse', 'Too many tokens per day, please wait before trying again.'),
+  'model-denied': () =>
+    refused('AccessDeniedException', 'Converse', "You don't have access to the model with the specified model ID."),
+  'kms-disabled': () =>
+    refused(
+      'KMS.DisabledException',
+      'GetObject',
+      'arn:aws:kms:us-east-1:016164185850:key/1b2c3d4e-0000-4000-8000-123456789012 is disabled.',
+    ),
+  'textract-denied': () =>
+    refused(
+      'AccessDeniedException',
+      'AnalyzeDocument',
+      'User: arn:aws:sts::016164185850:assumed-role/ocr/TimesheetOCR is not authorized to perform: textract:AnalyzeDocument because no identity-based policy allows the textract:AnalyzeDocument action',
+    ),
 };
+
+/** An error of an AWS service as boto3 raises it. A code with a dot has no class of its own. */
+const refused = (code: string, operation: string, message: string): PythonError =>
+  new PythonError(code.includes('.') ? 'ClientError' : code, clientErrorText(code, operation, message));
 
 function throttled(): PythonError {
   return new PythonError(
@@ -97,6 +117,24 @@ export async function runOcr(bucket: string, key: string, ports: FunctionPorts):
       return killed(
         'Runtime.ExitError',
         `RequestId: ${requestId} Error: Runtime exited with error: exit status 1`,
+        failWith,
+      );
+    case 'import-module':
+      return runtimeError(
+        'Runtime.ImportModuleError',
+        failMessage ?? "Unable to import module 'lambda_function': No module named 'nova_client'",
+        failWith,
+      );
+    case 'handler-missing':
+      return runtimeError(
+        'Runtime.HandlerNotFound',
+        failMessage ?? "Handler 'lambda_handler' missing on module 'lambda_function'",
+        failWith,
+      );
+    case 'syntax-error':
+      return runtimeError(
+        'Runtime.UserCodeSyntaxError',
+        failMessage ?? "Syntax error in module 'lambda_function': expected ':' (lambda_function.py, line 12)",
         failWith,
       );
     case 'unreadable':

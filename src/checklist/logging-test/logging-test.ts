@@ -63,11 +63,15 @@ export async function testLogging(ports: LoggingTestPorts): Promise<LoggingResul
     case 'throttled':
     case 'broken':
       return { kind: 'no-answer', imageKey, message: result.message };
+    case 'suspected':
+      // Without the permission to list the bucket S3 denies access to a key that does not exist: that is a failure.
+      if (result.failure === undefined) throw new FaultError(result.fault);
+      break;
     case 'outcome':
   }
-  const { outcome } = result;
-  if (outcome.kind !== 'failed')
-    return { kind: 'did-not-fail', imageKey, reply: outcome.kind === 'rejected' ? outcome.reason : 'processed' };
+  const outcome = result.kind === 'outcome' ? result.outcome : result.failure;
+  if (outcome?.kind !== 'failed')
+    return { kind: 'did-not-fail', imageKey, reply: outcome?.kind === 'rejected' ? outcome.reason : 'processed' };
   const failure = `${outcome.failureType} · ${outcome.message}`;
   const repliedAt = clock.now();
   const about = defined({ imageKey, from, requestId });

@@ -94,6 +94,9 @@ async function tryImage(key: string, { clock, invoke }: SamplePorts): Promise<Tr
         return { outcome: result.outcome, startedAt, throttles: attempt - 1 };
       case 'fault':
         throw new FaultError(result.fault);
+      case 'suspected':
+        if (result.failure === undefined) throw new FaultError(result.fault);
+        return { outcome: result.failure, startedAt, throttles: attempt - 1 };
       case 'broken':
         // The function may have processed the image, so it is not invoked again.
         return failed('INVOCATION_ERROR', result.message);

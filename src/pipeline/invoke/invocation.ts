@@ -77,6 +77,11 @@ export const FAULT_REASONS = [
   'configuration',
   'manifest',
   'control-table',
+  'function-broken',
+  'function-denied',
+  'daily-quota',
+  'encryption-key',
+  'model-missing',
 ] as const;
 export type FaultReason = (typeof FAULT_REASONS)[number];
 
@@ -90,11 +95,16 @@ export const faultSchema = z.object({
 });
 export type Fault = Readonly<z.infer<typeof faultSchema>>;
 
-/** The result of one invocation: an outcome, throttled, a fault, or a broken connection. */
+/** The result of one invocation: an outcome, throttled, a fault, perhaps a fault, or a broken connection. */
 export type InvocationResult =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | { readonly kind: 'throttled'; readonly source: ThrottleSource; readonly message: string }
   | { readonly kind: 'fault'; readonly fault: Fault }
+  /**
+   * A problem that every image meets alike: a fault when it repeats. `failure`: the outcome of the image where the problem
+   * is its own after all; absent where no image can cause it.
+   */
+  | { readonly kind: 'suspected'; readonly fault: Fault; readonly failure?: Outcome }
   /** The connection broke after the request may have been sent, so the function may have run. */
   | { readonly kind: 'broken'; readonly message: string };
 

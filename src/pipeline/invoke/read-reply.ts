@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { parseJson } from '../../lib/json.ts';
 import { redact } from '../../lib/redact.ts';
-import type { FailureType, Fault, InvocationResult, ThrottleSource } from './invocation.ts';
+import type { FailureType, Fault, InvocationResult, Outcome, ThrottleSource } from './invocation.ts';
+import { isRaisedAtLoad, type ReportedError, sharedProblemIn } from './shared-problem.ts';
 
 /** Lambda's answer to a synchronous invocation that reached the function. */
 export interface FunctionReply {
@@ -11,17 +12,11 @@ export interface FunctionReply {
   readonly payload?: Uint8Array;
 }
 
-/** The error that the function reported. */
-interface ReportedError {
-  readonly text: string;
-  /** The class of the exception. */
-  readonly type?: string;
-}
-
 const payloadSchema = z.looseObject({ statusCode: z.int(), body: z.unknown().optional() });
 const crashSchema = z.looseObject({
   errorType: z.string().catch(''),
   errorMessage: z.string().catch(''),
+  stackTrace: z.array(z.string()).catch([]),
 });
 const successSchema = z.looseObject({
   rejected: z.unknown().optional(),
@@ -95,32 +90,41 @@ const textOf = (value: unknown): string =>
 function readCrash(functionError: string, text: string): InvocationResult {
   const parsed = crashSchema.safeParse(parseJson(text));
   if (!parsed.success) return unreadable(`The function crashed (${functionError}) for an unknown reason`, text);
-  const { errorType, errorMessage } = parsed.data;
+  const { errorType, errorMessage, stackTrace } = parsed.data;
   const code = errorType || functionError;
   if (errorType === 'Sandbox.Timedout' || /Task timed out after [\d.]+ seconds/.test(errorMessage))
     return failed('TIMEOUT_ERROR', errorMessage, code);
   if (errorType === 'Runtime.OutOfMemory') return failed('OUT_OF_MEMORY', errorMessage, code);
   if (errorType === 'Runtime.ExitError')
     return failed(/signal: killed/i.test(errorMessage) ? 'OUT_OF_MEMORY' : 'INVOCATION_ERROR', errorMessage, code);
-  return readError({ text: errorMessage, type: code }, false);
+  return readError({ text: errorMessage, type: code, isAtLoad: isRaisedAtLoad(stackTrace) }, false);
 }
 
 function readError(error: ReportedError, hasThrottleStatus: boolean): InvocationResult {
   const fault = faultIn(error);
   if (fault) return { kind: 'fault', fault };
   const type = failureTypeOf(error.text);
+  const shared = sharedProblemIn(error);
+  if (shared)
+    return {
+      kind: 'suspected',
+      fault: shared.fault,
+      ...(shared.mayBeOfOneImage && { failure: failureWith(type, error.text, error.type) }),
+    };
   if (hasThrottleStatus || isThrottling(error, type))
     return { kind: 'throttled', source: throttleSource(error), message: redact(error.text || (error.type ?? '429')) };
   return failed(type, error.text, error.type);
 }
 
-function failed(failureType: FailureType, text: string, code: string | undefined): InvocationResult {
+function failureWith(failureType: FailureType, text: string, code: string | undefined): Outcome {
   const message = redact(text || code || 'no message');
-  return {
-    kind: 'outcome',
-    outcome: { kind: 'failed', failureType, ...(code ? { errorCode: redact(code) } : {}), message },
-  };
+  return { kind: 'failed', failureType, ...(code ? { errorCode: redact(code) } : {}), message };
 }
+
+const failed = (failureType: FailureType, text: string, code: string | undefined): InvocationResult => ({
+  kind: 'outcome',
+  outcome: failureWith(failureType, text, code),
+});
 
 const unreadable = (what: string, text: string): InvocationResult =>
   failed('UNREADABLE_REPLY', `${what}${text === '' ? '' : `: ${text}`}`, undefined);
@@ -167,10 +171,7 @@ const CREDENTIAL_TYPE =
 const CREDENTIAL_TEXT =
   /security token included in the request is (expired|invalid)|provided token has expired|unable to locate credentials/i;
 
-/**
- * The fault in a reported error that would affect every image. AccessDenied is not one: without the permission to list
- * the bucket, S3 returns it also for a single missing key.
- */
+/** The fault in a reported error that is certain at the first reply: it cannot concern one image alone. */
 function faultIn({ text, type = '' }: ReportedError): Fault | undefined {
   if (/\bNoSuchBucket\b|specified bucket does not exist/i.test(`${type} ${text}`))
     return {

@@ -62,7 +62,6 @@ describe('a reply of status 500', () => {
       'An error occurred (NoSuchKey) when calling the GetObject operation: The specified key does not exist.',
       'OCR_ERROR',
     ],
-    ['An error occurred (AccessDenied) when calling the GetObject operation: Access Denied', 'OCR_ERROR'],
   ])('whose error is "%s" is a failure of type %s', (error, failureType) => {
     expect(error500(error)).toEqual(failed(failureType, { errorCode: 'Exception' }));
     expect(failureTypeOf(error)).toBe(failureType);

@@ -118,6 +118,13 @@ describe('the function', () => {
     ['out-of-memory', 'Unhandled', /Runtime.OutOfMemory/],
     ['exit', 'Unhandled', /Runtime.ExitError/],
     ['unreadable', undefined, /^<html>/],
+    ['import-module', 'Unhandled', /"errorType":"Runtime.ImportModuleError"/],
+    ['handler-missing', 'Unhandled', /"errorType":"Runtime.HandlerNotFound"/],
+    ['syntax-error', 'Unhandled', /"errorType":"Runtime.UserCodeSyntaxError"/],
+    ['daily-quota', undefined, /\(ThrottlingException\) when calling the Converse operation: Too many tokens per day/],
+    ['model-denied', undefined, /\(AccessDeniedException\) when calling the Converse operation/],
+    ['kms-disabled', undefined, /\(KMS.DisabledException\) when calling the GetObject operation/],
+    ['textract-denied', undefined, /\(AccessDeniedException\) when calling the AnalyzeDocument operation/],
   ] as const)('fails as %s', async (kind, error, payload) => {
     aws.turn({ latencyMs: 0, failures: { kind } });
     const reply = await invoke(keyOf(1));
@@ -125,7 +132,7 @@ describe('the function', () => {
     expect(reply.payload).toMatch(payload);
   });
 
-  test('the table of failures covers all 11 kinds', () => expect(FAILURE_KINDS).toHaveLength(11));
+  test('the table of failures covers all 18 kinds', () => expect(FAILURE_KINDS).toHaveLength(18));
 
   test('failures with `match` affect only the matching keys', async () => {
     aws.turn({ latencyMs: 0, failures: [{ kind: 'textract', match: keyOf(3) }] });

@@ -26,6 +26,14 @@ export const fault = (reason: 'credentials' | 'network' = 'credentials'): Invoca
   result: { kind: 'fault', fault: { reason, message: 'no', fix: 'look' } },
 });
 
+export const suspected = (failure?: Outcome): Invocation => ({
+  result: {
+    kind: 'suspected',
+    fault: { reason: 'function-broken', message: 'no', fix: 'look' },
+    ...(failure && { failure }),
+  },
+});
+
 export const kinds = (events: readonly RunEvent[]) => events.map((event) => event.kind);
 /** The index of the image with this key. */
 export const number = (key: string) => Number(/\d+/.exec(key)?.[0]);

@@ -67,6 +67,13 @@ export const FAILURE_KINDS: readonly (readonly [kind: string, what: string])[] =
   ['crash', 'an unhandled error'],
   ['exit', 'the runtime exits'],
   ['unreadable', 'an unreadable reply'],
+  ['import-module', 'the module of the handler cannot be imported'],
+  ['handler-missing', 'the handler does not exist'],
+  ['syntax-error', 'the code has a syntax error'],
+  ['daily-quota', 'the tokens of the day are used up'],
+  ['model-denied', 'no access to the model'],
+  ['kms-disabled', 'the KMS key of the bucket is disabled'],
+  ['textract-denied', 'no permission for Textract'],
 ];
 
 /** The share, in per cent, of invocations that fail with this kind of failure, for any key. */

@@ -10,7 +10,7 @@ import { copySinceGrowth, noneSinceGrowth } from '../../store/since-growth.ts';
 import { isUsedUp, usedUpOutcome } from './attempt.ts';
 import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
 import { announceDrainIfDue, emit, endHaltWrite, haltRun } from './halts.ts';
-import { canaryTrip, type LiveRun, noteEntriesCount, type RunDraft } from './live-run.ts';
+import { canaryTrip, type LiveRun, noAttempts, noteEntriesCount, type RunDraft } from './live-run.ts';
 import {
   APPEND_FAILURES_TO_PAUSE,
   append,
@@ -176,9 +176,9 @@ function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number 
   if (retry) run.waiting = run.waiting.filter((image) => image !== retry);
   else run.upcoming.shift();
   run.earlierAttempts.delete(index);
-  const { throttles, broken } = attempts ?? { throttles: 0, broken: 0 };
+  const { throttles, broken, suspected } = attempts ?? noAttempts;
   const usedUp = isUsedUp({ broken });
-  run.inFlight.set(index, { entry, startedAt: now, throttles, broken, hasOutcome: usedUp });
+  run.inFlight.set(index, { entry, startedAt: now, throttles, broken, suspected, hasOutcome: usedUp });
   run.startedThrough = Math.max(run.startedThrough, index);
   if (usedUp) {
     const outcome = usedUpOutcome({ broken });

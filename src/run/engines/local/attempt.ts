@@ -2,7 +2,8 @@ import { jitteredDelayMs } from '../../../lib/async/backoff.ts';
 import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
 import { noteThrottled } from '../../rules/pacer.ts';
 import { isDone } from '../../store/checkpoint.ts';
-import type { Attempts, ConnectionFacts, LiveRun, RunDraft } from './live-run.ts';
+import { type Attempts, type ConnectionFacts, type LiveRun, noAttempts, type RunDraft } from './live-run.ts';
+import type { SuspicionFacts } from './suspicion.ts';
 
 /** What happens to an image after one attempt. */
 export type AttemptVerdict =
@@ -22,15 +23,16 @@ const UNANSWERED_LIMIT = 2;
 const NETWORK_FIX = 'Check the network between the bot and AWS, then `/rescan resume`.';
 
 /**
- * Decides what a reply means for its image. Only two things are retried: a throttled attempt, until `throttleLimit`
- * makes it a THROTTLING_ERROR, and a broken connection, twice. A broken connection makes an image fail only if other
- * images got replies meanwhile; a fault never does.
+ * Decides what a reply means for its image. Three things are retried: a throttled attempt, until `throttleLimit`
+ * makes it a THROTTLING_ERROR; a broken connection, twice; and a problem that may be that of every image, once. A broken
+ * connection makes an image fail only if other images got replies meanwhile; a fault never does. A problem that repeats is
+ * a fault, except where the same image met it twice, other images were processed in between, and it can be the image's own.
  * @param attempts includes this attempt. @param random in [0, 1), for the delay of a retry.
  */
 export function judgeAttempt(
   result: InvocationResult,
   attempts: Attempts,
-  connection: ConnectionFacts,
+  { connection, suspicion }: { readonly connection: ConnectionFacts; readonly suspicion: SuspicionFacts },
   throttleLimit: number,
   random: number,
 ): AttemptVerdict {
@@ -55,6 +57,10 @@ export function judgeAttempt(
       const message = `The connection broke ${attempts.broken} times before a reply: ${result.message}`;
       return { kind: 'outcome', outcome: { kind: 'failed', failureType: 'INVOCATION_ERROR', message } };
     }
+    case 'suspected':
+      if (suspicion.isOpen) return { kind: 'fault', fault: result.fault };
+      if (attempts.suspected <= 1) return retry(1);
+      return result.failure ? { kind: 'outcome', outcome: result.failure } : { kind: 'fault', fault: result.fault };
     case 'fault':
       return result.fault.reason === 'network' && unansweredInRow < UNANSWERED_LIMIT
         ? retry(unansweredInRow + 1)
@@ -78,17 +84,17 @@ export function noteLostOutcomes(run: LiveRun, repeating: number, fresh: boolean
   const draft: RunDraft = run;
   if (fresh) {
     for (const [index, { throttles }] of draft.earlierAttempts)
-      draft.earlierAttempts.set(index, { throttles, broken: 0 });
+      draft.earlierAttempts.set(index, { ...noAttempts, throttles });
     return countRepeats(draft, repeating);
   }
   let lost = 0;
   // Images start in order, so the first ones without an outcome were in flight. Behind them are images of a rerun.
   const { lowWater } = draft.progress;
   for (let index = lowWater; index <= draft.startedThrough && lost < draft.terms.maxInFlight; index++) {
-    const { throttles, broken } = draft.earlierAttempts.get(index) ?? { throttles: 0, broken: 0 };
+    const { throttles, broken } = draft.earlierAttempts.get(index) ?? noAttempts;
     // A throttled image waits; nothing of it was lost.
     if (isDone(draft.progress, index) || (throttles > 0 && broken === 0)) continue;
-    draft.earlierAttempts.set(index, { throttles, broken: broken + 1 });
+    draft.earlierAttempts.set(index, { ...noAttempts, throttles, broken: broken + 1 });
     lost++;
   }
   if (lost > 0) noteThrottled(draft.pacer, now);

@@ -36,6 +36,7 @@ import {
   totalsWithout,
 } from '../../store/since-growth.ts';
 import type { GrowthQuestion, Halt } from './engine-events.ts';
+import { noSuspicion, type SuspicionFacts } from './suspicion.ts';
 
 /** What is fixed for one drive of a run, from its start or resume to its halt. */
 export interface RunTerms {
@@ -72,7 +73,11 @@ export interface Attempts {
   readonly throttles: number;
   /** Attempts whose connection broke before a reply. */
   readonly broken: number;
+  /** Attempts in this drive whose reply may be that of every image. */
+  readonly suspected: number;
 }
+
+export const noAttempts: Attempts = { throttles: 0, broken: 0, suspected: 0 };
 
 /** An image that was invoked and whose outcome is not on record yet. */
 export interface InFlightImage extends Attempts {
@@ -154,6 +159,7 @@ export interface RunDraft {
   /** Attempts of an earlier drive, by index, until the image is started again. */
   readonly earlierAttempts: Map<number, Attempts>;
   connection: ConnectionFacts;
+  suspicion: SuspicionFacts;
 
   /** Outcomes that are not on record yet, oldest first. */
   unsaved: OutcomeRecord[];
@@ -239,8 +245,11 @@ export function createLiveRun(
     manifest: { kind: 'open' },
     inFlight: new SmallMap(),
     waiting: [],
-    earlierAttempts: new Map(saved?.retries.map(({ index, throttles, broken }) => [index, { throttles, broken }])),
+    earlierAttempts: new Map(
+      saved?.retries.map(({ index, throttles, broken }) => [index, { throttles, broken, suspected: 0 }]),
+    ),
     connection: { unansweredSince: undefined, unansweredInRow: 0, repliesSinceBroken: 0 },
+    suspicion: noSuspicion,
     unsaved: [],
     appending: false,
     appendFailures: 0,

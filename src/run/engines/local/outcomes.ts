@@ -9,8 +9,17 @@ import type { JournalChunk } from '../../store/run-store.ts';
 import { countRepeats, judgeAttempt } from './attempt.ts';
 import type { EngineEffect, EngineEvent } from './engine-events.ts';
 import { emit, haltRun } from './halts.ts';
-import { type Attempts, countOutcome, type InFlightImage, type LiveRun, type RunDraft, watchRows } from './live-run.ts';
+import {
+  type Attempts,
+  countOutcome,
+  type InFlightImage,
+  type LiveRun,
+  noAttempts,
+  type RunDraft,
+  watchRows,
+} from './live-run.ts';
 import { takeCheckpoint } from './run-views.ts';
+import { noteSuspicion } from './suspicion.ts';
 
 /** Outcomes in one write: well below the 400 KB of a DynamoDB item. */
 const APPEND_LIMIT = 200;
@@ -33,12 +42,14 @@ export function takeReply(run: RunDraft, event: Event<'replied'>, effects: Engin
   const attempts: Attempts = {
     throttles: image.throttles + (result.kind === 'throttled' ? 1 : 0),
     broken: image.broken + (result.kind === 'broken' ? 1 : 0),
+    suspected: image.suspected + (result.kind === 'suspected' ? 1 : 0),
   };
   if (result.kind === 'broken') {
     const { message } = result;
     emit(run, { kind: 'connection-broken', key: image.entry.key, attempt: attempts.broken, message }, now, effects);
   }
-  const verdict = judgeAttempt(result, attempts, run.connection, run.rules.throttleLimit, event.random);
+  const verdict = judgeAttempt(result, attempts, run, run.rules.throttleLimit, event.random);
+  run.suspicion = noteSuspicion(run.suspicion, result, image.startedAt, now);
   switch (verdict.kind) {
     case 'outcome':
       run.inFlight.set(event.index, { ...image, hasOutcome: true });
@@ -52,14 +63,14 @@ export function takeReply(run: RunDraft, event: Event<'replied'>, effects: Engin
       }
       return putBack(run, image, attempts, now + verdict.delayMs);
     case 'fault':
-      putBack(run, image, result.kind === 'broken' ? { throttles: 0, broken: 0 } : attempts, now);
+      putBack(run, image, result.kind === 'broken' ? noAttempts : attempts, now);
       return haltRun(run, { kind: 'fault', fault: verdict.fault }, now, effects);
   }
 }
 
 function noteConnection(run: RunDraft, image: InFlightImage, result: InvocationResult, now: number): void {
   const { unansweredSince, unansweredInRow, repliesSinceBroken } = run.connection;
-  if (result.kind === 'outcome' || result.kind === 'throttled') {
+  if (result.kind === 'outcome' || result.kind === 'throttled' || result.kind === 'suspected') {
     const throttled = result.kind === 'throttled';
     run.connection = {
       unansweredSince: undefined,

@@ -95,6 +95,16 @@ export function describeFault({ reason }: Fault): string {
       return 'the list of images cannot be read';
     case 'control-table':
       return 'the control table cannot be used';
+    case 'function-broken':
+      return 'Lambda cannot load the OCR function';
+    case 'function-denied':
+      return 'AWS denies the OCR function a permission';
+    case 'daily-quota':
+      return 'a quota of the day is used up';
+    case 'encryption-key':
+      return 'the OCR function cannot use an encryption key';
+    case 'model-missing':
+      return 'Bedrock does not have the model of the OCR function';
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { FaultReason, InvocationResult } from '../../../../src/pipeline/invoke/invocation.ts';
+import type { FaultReason, InvocationResult, Outcome } from '../../../../src/pipeline/invoke/invocation.ts';
 import { judgeAttempt } from '../../../../src/run/engines/local/attempt.ts';
 
 const outcome: InvocationResult = { kind: 'outcome', outcome: { kind: 'rejected', reason: 'Draft' } };
@@ -14,6 +14,8 @@ const judge = (
   facts: {
     throttles?: number;
     broken?: number;
+    suspected?: number;
+    isSuspicionOpen?: boolean;
     unansweredInRow?: number;
     replies?: number;
     random?: number;
@@ -22,11 +24,14 @@ const judge = (
 ) =>
   judgeAttempt(
     result,
-    { throttles: facts.throttles ?? 0, broken: facts.broken ?? 0 },
+    { throttles: facts.throttles ?? 0, broken: facts.broken ?? 0, suspected: facts.suspected ?? 0 },
     {
-      unansweredSince: undefined,
-      unansweredInRow: facts.unansweredInRow ?? 0,
-      repliesSinceBroken: facts.replies ?? 0,
+      connection: {
+        unansweredSince: undefined,
+        unansweredInRow: facts.unansweredInRow ?? 0,
+        repliesSinceBroken: facts.replies ?? 0,
+      },
+      suspicion: { isOpen: facts.isSuspicionOpen ?? false, since: 0 },
     },
     facts.limit ?? 8,
     facts.random ?? 0.5,
@@ -88,5 +93,23 @@ describe('judgeAttempt', () => {
   ])('an unanswered attempt after %i others in a row: %s', (unansweredInRow, kind) => {
     expect(judge(fault('network'), { unansweredInRow }).kind).toBe(kind);
     expect(judge(broken, { broken: 1, unansweredInRow }).kind).toBe(kind);
+  });
+
+  const suspected = (failure?: Outcome): InvocationResult => ({
+    kind: 'suspected',
+    fault: { reason: 'function-broken', message: 'no', fix: 'look' },
+    ...(failure && { failure }),
+  });
+  const own: Outcome = { kind: 'failed', failureType: 'OCR_ERROR', message: 'denied' };
+  test.each<[string, InvocationResult, number, boolean, string]>([
+    ['the first reply', suspected(), 1, false, 'retry'],
+    ['a second reply, to another image', suspected(), 1, true, 'fault'],
+    ['a second reply, to the same image', suspected(), 2, true, 'fault'],
+    ['a second reply that other images refuted meanwhile', suspected(), 2, false, 'fault'],
+    ['the first reply that one image can cause', suspected(own), 1, false, 'retry'],
+    ['a second reply that one image can cause, to another image', suspected(own), 1, true, 'fault'],
+    ['a second reply of an image that can cause it, while others were processed', suspected(own), 2, false, 'outcome'],
+  ])('a problem that every image may meet, %s', (_what, result, times, isSuspicionOpen, kind) => {
+    expect(judge(result, { suspected: times, isSuspicionOpen }).kind).toBe(kind);
   });
 });

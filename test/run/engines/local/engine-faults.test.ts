@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { broken, fault, kinds, number, processed, startRig, throttled } from '../../../support/rigs/engine-rig.ts';
+import {
+  broken,
+  failed,
+  fault,
+  kinds,
+  number,
+  processed,
+  startRig,
+  suspected,
+  throttled,
+} from '../../../support/rigs/engine-rig.ts';
 
 describe('throttled images', () => {
   test('a throttled image is retried, and none is lost', async () => {
@@ -83,6 +93,57 @@ describe('faults', () => {
     const { halt } = await rig.drive.ended;
     expect(halt.kind).toBe('fault');
     expect(rig.outcomes().size + rig.run.unsaved.length).toBe(rig.invoked.length);
+  });
+});
+
+describe('a problem that every image meets', () => {
+  test('pauses the run at the second reply, also of another image in flight, and no image fails', async () => {
+    const rig = startRig({ images: 60, reply: (key) => (number(key) >= 20 ? suspected() : processed()) });
+    await rig.play();
+    const { halt } = await rig.drive.ended;
+    expect(halt).toMatchObject({ kind: 'fault', fault: { reason: 'function-broken' } });
+    expect(rig.run.totals).toMatchObject({ processed: 20, failed: 0 });
+    expect([...rig.outcomes().values()].every(({ kind }) => kind === 'processed')).toBe(true);
+    expect(rig.run.waiting.map(({ entry }) => entry.index)[0]).toBe(20);
+  });
+
+  test('that one image meets once is no fault: the image is invoked again', async () => {
+    const reply = (key: string, attempt: number) => (number(key) === 4 && attempt === 1 ? suspected() : processed());
+    const rig = startRig({ images: 30, reply });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('completed');
+    expect(rig.run.totals).toMatchObject({ processed: 30, failed: 0 });
+  });
+
+  test('pauses the run when its last image meets it twice', async () => {
+    const rig = startRig({ images: 5, reply: (key) => (number(key) === 4 ? suspected() : processed()) });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('fault');
+    expect(rig.run.totals).toMatchObject({ processed: 4, failed: 0 });
+  });
+
+  test('an image that alone meets a problem of its own object fails, and the others are processed', async () => {
+    const own = failed('Access Denied').result;
+    const failure = own.kind === 'outcome' ? own.outcome : undefined;
+    const rig = startRig({ images: 60, reply: (key) => (number(key) === 4 ? suspected(failure) : processed()) });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('completed');
+    expect(rig.outcomes().get(4)).toMatchObject({ kind: 'failed', message: 'Access Denied' });
+    expect(rig.run.totals).toMatchObject({ processed: 59, failed: 1 });
+  });
+
+  test('a reply of an image that was started before the problem refutes nothing', async () => {
+    // The images 0 to 3 run for long with the code of before a deploy; image 4 meets the broken code first.
+    const rig = startRig({
+      images: 8,
+      perMinute: 6_000,
+      tookMs: (key) => (number(key) < 4 ? 900 : number(key) === 4 ? 100 : 1_500),
+      reply: (key) => (number(key) < 4 ? processed() : suspected()),
+    });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('fault');
+    expect(rig.invoked.every(({ attempt }) => attempt <= 2)).toBe(true);
+    expect(rig.run.totals).toMatchObject({ processed: 4, failed: 0 });
   });
 });
 
