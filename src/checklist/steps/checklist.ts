@@ -223,7 +223,8 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       return isFlushed || job?.kind === 'flush' || flushRequest ? 'flush' : undefined;
     },
     async setScope(scope, by) {
-      await store.update((await ensureOpen(by)).id, { scope: scope ?? null });
+      // One that another process closes at this moment does not take it: the next one does.
+      while (!(await store.update((await ensureOpen(by)).id, { scope: scope ?? null })));
     },
     async recordFlushRequest(approvalId, by) {
       await store.update((await ensureOpen(by)).id, { flushApproval: approvalId });

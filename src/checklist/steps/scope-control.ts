@@ -27,6 +27,14 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
     const by = await checklist.whyScopeIsFixed();
     return by && { reason: 'scope-fixed', by, ...defined({ scope: await checklist.scope() }) };
   }
+  /** Read again after the write: a flush reads the scope after it has stored its job, so one of both sees the other. */
+  async function change(to: Scope | undefined, by: string): Promise<SetScopeRefusal | undefined> {
+    const before = await checklist.scope();
+    await checklist.setScope(to, by);
+    if (!(await checklist.whyScopeIsFixed())) return;
+    await checklist.setScope(before, by);
+    return fixed();
+  }
   async function answer<T>(work: () => Promise<Result<T, SetScopeRefusal>>): Promise<Result<T, SetScopeRefusal>> {
     try {
       return await work();
@@ -47,9 +55,8 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
         if (!resolved.ok) return resolved;
         const scope = resolved.value;
         // The flush may have been asked for while the table was read.
-        const after = await fixed();
+        const after = (await fixed()) ?? (await change(scope, by));
         if (after) return refuse(after);
-        await checklist.setScope(scope, by);
         const what = `${scope.images} images, ${scope.records.total} records`;
         audit.enqueue({
           who: by,
@@ -62,9 +69,8 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
       answer(async () => {
         const scope = await checklist.scope();
         if (!scope) return refuse({ reason: 'no-scope' });
-        const before = await fixed();
-        if (before) return refuse(before);
-        await checklist.setScope(undefined, by);
+        const isFixed = (await fixed()) ?? (await change(undefined, by));
+        if (isFixed) return refuse(isFixed);
         audit.enqueue({ who: by, what: `scope ${scope.id}`, outcome: 'changed: cleared, everything is covered' });
         return succeed(scope);
       }),

@@ -39,9 +39,9 @@ export function createStartControl(
       // The run control refuses a plan that is gone and says why.
       if (!plan) return runs.start(runId, by, options);
       const scope = await checklist.scope();
-      const isOfScope =
-        scope === undefined || coversEverything(scope.criteria) || plan.selection.scope?.id === scope.id;
-      if (!plan.selection.retry && (!isOfScope || (plan.selection.scope && !scope)))
+      // A plan lists the bucket under a scope of everything that can be read, as it does without a scope.
+      const wanted = scope && !coversEverything(scope.criteria) ? scope.id : undefined;
+      if (!plan.selection.retry && plan.selection.scope?.id !== wanted)
         return refuse({
           reason: 'scope-changed',
           ...defined({ asked: plan.selection.scope?.what }),

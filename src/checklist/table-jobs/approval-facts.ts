@@ -19,7 +19,7 @@ import type { PreconditionCheck } from '../model/preconditions.ts';
 import type { Override } from '../model/step.ts';
 import type { JobRecord } from './job-record.ts';
 import type { Pruning } from './prune-backups.ts';
-import { fingerprintOf } from './table-facts.ts';
+import { CHECKLIST, fingerprintOf, NO_CHECKLIST } from './table-facts.ts';
 
 /** Of a flush: its scope with the records that it has now, or what a flush of everything loses. */
 type AboutScope = Pick<FlushPlan, 'scope' | 'notRebuildable'>;
@@ -75,6 +75,15 @@ export interface ApprovalFacts {
     except?: string,
   ): TableRefusal | undefined;
   /**
+   * Why a flush may not start although its facts were as approved: its scope or its checklist changed since they were gathered.
+   * Asked when its job is stored: whoever changes the scope looks for the job after the change, so one of both sees the other.
+   */
+  changedSince(
+    action: TableAction,
+    checklistId: string | undefined,
+    openId: () => Promise<string | undefined>,
+  ): Promise<TableRefusal | undefined>;
+  /**
    * The facts for this action now, or why it may not be asked for or start. `checklistId` is asked only for a flush.
    * @throws the errors of the backup and of AWS.
    */
@@ -120,13 +129,16 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
       : undefined;
   };
 
+  const refusalOfScope = (asked: ScopeReference | undefined, now: Scope | undefined): TableRefusal | undefined =>
+    now?.id === asked?.id ? undefined : { reason: 'scope-changed', ...defined({ asked: asked?.id, now: now?.id }) };
+
   /** What a flush deletes and cannot bring back: it must have the scope that the checklist has now. */
   async function scopeOf({
     scope,
   }: Extract<TableAction, { kind: 'flush' }>): Promise<Result<AboutScope, TableRefusal>> {
     const now = await ports.readScope();
-    if (now?.id !== scope?.id)
-      return refuse({ reason: 'scope-changed', ...defined({ asked: scope?.id, now: now?.id }) });
+    const changed = refusalOfScope(scope, now);
+    if (changed) return refuse(changed);
     if (now && scope) return succeed({ scope: { scope: now, recordsNow: await ports.countInScope(scope) } });
     return succeed({ notRebuildable: await ports.readNotRebuildable() });
   }
@@ -135,6 +147,15 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
     blocker,
     preconditionsOf,
     refusalOfBackup,
+    async changedSince(action, checklistId, openId) {
+      if (action.kind !== 'flush') return;
+      const now = await openId();
+      if (now !== checklistId) {
+        const changed = [{ name: CHECKLIST, before: checklistId ?? NO_CHECKLIST, after: now ?? NO_CHECKLIST }];
+        return { reason: 'use', refusal: { reason: 'changed', changed } };
+      }
+      return action.failedOnly ? undefined : refusalOfScope(action.scope, await ports.readScope());
+    },
     async gather(action, checklistId, except) {
       if (action.kind === 'prune') {
         const blocked = await blocker(await ports.describe(), except);

@@ -24,7 +24,7 @@ export interface StartApprovedPorts {
   readonly clock: Clock;
   readonly approvals: Pick<ApprovalStore, 'read' | 'move'>;
   readonly requests: Pick<ApprovalRequests, 'end'>;
-  readonly facts: Pick<ApprovalFacts, 'gather'>;
+  readonly facts: Pick<ApprovalFacts, 'gather' | 'changedSince'>;
   /** Read after the claim: a backup reads the record of the job after its own claim, so one of both sees the other. */
   readonly activeBackup: () => Promise<TableJob | undefined>;
   readonly checklist: Pick<Checklist, 'openId'>;
@@ -92,12 +92,7 @@ async function start(ports: StartApprovedPorts, approval: Approval): Promise<Res
     const mine = withFacts(job, facts.value);
     if (lost.aborted) return { value: { reason: 'busy', holder: 'another bot process' } };
     if (!(await record.claim(mine))) return { value: await otherJob(record) };
-    const backup = await ports.activeBackup();
-    if (backup) {
-      await record.remove(job.id);
-      return { value: { reason: 'job-active', job: backup } };
-    }
-    const notStarted = await markUsed(ports, mine, approval);
+    const notStarted = (await refusalAfterClaim(ports, mine)) ?? (await markUsed(ports, mine, approval));
     if (!notStarted) return { drive: mine, isResumed: false };
     // With an unclear end of that write the claim stays: `lookForWork` reads the approval again.
     if (notStarted.reason !== 'start-unclear') await record.remove(job.id);
@@ -105,6 +100,13 @@ async function start(ports: StartApprovedPorts, approval: Approval): Promise<Res
   }, job);
   if (!decided.ok) return decided;
   return decided.value ? refuse(decided.value) : succeed(job);
+}
+
+/** What others may have begun or changed before they could see the job. @throws what the ports throw: `lookForWork` then removes the claim. */
+async function refusalAfterClaim(ports: StartApprovedPorts, job: ApprovedJob): Promise<TableRefusal | undefined> {
+  const backup = await ports.activeBackup();
+  if (backup) return { reason: 'job-active', job: backup };
+  return ports.facts.changedSince(job.work, job.checklistId, () => ports.checklist.openId());
 }
 
 const deciderOf = ({ state }: Approval): string | undefined => (state.kind === 'approved' ? state.by : undefined);

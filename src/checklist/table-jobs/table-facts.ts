@@ -77,6 +77,10 @@ export const OVERWRITTEN = 'records overwritten';
 /** How the names of facts about overridden steps begin; the name of the step follows. */
 export const OVERRIDDEN = 'overridden: ';
 
+/** The fact that names the open checklist, and its value where none is open. */
+export const CHECKLIST = 'checklist';
+export const NO_CHECKLIST = 'none is open';
+
 /** How many records the table has. */
 export const RECORDS_COUNTED = 'records counted';
 
@@ -137,7 +141,7 @@ export function fingerprintOf(
           ...(about.recreation ? recreationFacts(about.recreation, now) : []),
           ...(about.scope ? scopeFacts(about.scope) : []),
           ...(about.notRebuildable ? notRebuildableFacts(about.notRebuildable) : []),
-          { name: 'checklist', value: about.checklistId ?? 'none is open' },
+          { name: CHECKLIST, value: about.checklistId ?? NO_CHECKLIST },
         ]
       : [
           { name: 'mode', value: action.mode },

@@ -19,7 +19,7 @@ export const DAY_AND_PERSON_ATTRIBUTES = ['ResourceNameDisplay', 'Date', 'WeekSt
 
 const DAY = /\d{4}-\d{2}-\d{2}/;
 
-/** Reads these facts from a record. `bucket`: a record may name its image as `s3://bucket/key` or `bucket/key`. */
+/** Reads these facts from a record. `bucket`: a record may name its image as `s3://bucket/key`. */
 export function factsOfRecord(item: Item, keys: KeyNames, bucket: string): RecordFacts {
   const kind = kindOfRecord(item, keys);
   const image = (kind === 'failed' ? textOf(item.ImageKey) : undefined) ?? textOf(item.SourceImage);
@@ -39,9 +39,10 @@ export function factsOfRecord(item: Item, keys: KeyNames, bucket: string): Recor
   return facts;
 }
 
+/** A name `bucket/key` stays as it is: the bucket may have a folder of its own name, with other images. */
 function withoutBucket(name: string, bucket: string): string {
-  for (const prefix of [`s3://${bucket}/`, `${bucket}/`]) if (name.startsWith(prefix)) return name.slice(prefix.length);
-  return name;
+  const uri = `s3://${bucket}/`;
+  return name.startsWith(uri) ? name.slice(uri.length) : name;
 }
 
 /** One text for the spellings of a person in commands, replies and the table: case, spaces, underscores, Unicode forms. */

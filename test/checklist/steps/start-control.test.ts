@@ -216,7 +216,7 @@ describe('a run', () => {
       scope = ofAna;
       const starts = startsWith();
       await starts.plan(REQUEST);
-      for (const now of [undefined, { ...ofAna, id: 's-2' }]) {
+      for (const now of [undefined, { ...ofAna, id: 's-2' }, { ...scopeOf({}), id: 's-3' }]) {
         scope = now;
         expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({
           refusal: { reason: 'scope-changed' },

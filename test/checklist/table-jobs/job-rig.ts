@@ -217,13 +217,14 @@ export function createWorld(): World {
       functionName: 'fn',
       ...options.ports,
     } as const;
-    const facts: Pick<ApprovalFacts, 'gather'> = {
+    const facts: Pick<ApprovalFacts, 'gather' | 'changedSince'> = {
       async gather() {
         if (driver.current()) await options.beforeGathering?.();
         await alive();
         if (world.refusal) return { ok: false, refusal: world.refusal };
         return { ok: true, value: { fingerprint: [...world.facts], backup: backupRecord(), checklistId: 'c-1' } };
       },
+      changedSince: async () => undefined,
     };
     const driver = createJobDriver(ports);
     const requests = createApprovalRequests({ ...ports, facts });

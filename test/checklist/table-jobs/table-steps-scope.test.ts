@@ -1,5 +1,6 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
+import { referenceTo } from '../../../src/run/scope/scope.ts';
 import { aws, backup, clients, freshForEachTest, request, startSteps, value, yes } from './table-steps-rig.ts';
 
 freshForEachTest();
@@ -13,6 +14,27 @@ async function rows() {
     key: `${ResourceName?.S} ${DateProjectCode?.S}`,
     image: SourceImage?.S,
   }));
+}
+
+function must<T>(given: T | undefined): T {
+  if (given === undefined) throw new Error('It is missing');
+  return given;
+}
+
+/** Does something right before the first write to the control table whose request has this text. */
+function beforeWrite(text: string, work: () => Promise<unknown>): void {
+  let isDone = false;
+  clients.dynamodb.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (!isDone && commandName !== 'GetItemCommand' && JSON.stringify(args.input).includes(text)) {
+          isDone = true;
+          await work();
+        }
+        return next(args);
+      },
+    { step: 'initialize' },
+  );
 }
 
 /** The person with the first image, and the images that name the person. */
@@ -69,6 +91,64 @@ describe('a flush of a scope', () => {
     expect(await bot.scope.clear('U1')).toMatchObject({ refusal: { reason: 'scope-fixed', by: 'flush' } });
     await bot.steps.withdraw(approval.id, 'U1');
     expect(await bot.scope.clear('U1')).toMatchObject({ ok: true });
+  });
+
+  test('does not start when the scope changes while its facts are read again', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { person } = await firstPerson();
+    const before = await rows();
+    await bot.scope.set({ people: [person] }, 'U1');
+    const other = { ...must(await bot.scope.current()), id: 's-other' };
+    const approval = await request(bot);
+    beforeWrite('table-job', () => bot.checklist.setScope(other, 'U1'));
+    const clicked = value(await bot.steps.click(approval.id, yes));
+    expect(clicked).toMatchObject({
+      refused: { reason: 'scope-changed', now: 's-other' },
+      approval: { state: { kind: 'void', because: 'refused' } },
+    });
+    expect(await bot.steps.current()).toBeUndefined();
+    expect(await rows()).toHaveLength(before.length);
+  });
+
+  test('does not start when its checklist is closed while its facts are read again', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const before = await rows();
+    const approval = await request(bot);
+    // A second request takes the place of the first one: closing the checklist withdraws only that.
+    await request(bot);
+    beforeWrite('table-job', () => bot.checklist.close('U1'));
+    const clicked = value(await bot.steps.click(approval.id, yes));
+    expect(clicked).toMatchObject({
+      refused: {
+        reason: 'use',
+        refusal: { changed: [{ name: 'checklist', before: 'c-0001', after: 'none is open' }] },
+      },
+    });
+    expect(await rows()).toHaveLength(before.length);
+  });
+
+  test('keeps its scope when another one is set at the moment at which it starts', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { person } = await firstPerson();
+    const mine = await bot.scope.set({ people: [person] }, 'U1');
+    if (!mine.ok) throw new Error('refused');
+    const job = {
+      id: 'a-1',
+      work: { kind: 'flush', backupId: 'b', failedOnly: false, scope: referenceTo(mine.value) },
+    };
+    beforeWrite('"scope"', () =>
+      bot.table.create(
+        { pk: 'pipeline#TimesheetOCR-ocr-dev', sk: 'table-job' },
+        { ...job, by: 'U1', location: { channel: 'C01' }, startedAt: Date.now() },
+      ),
+    );
+    expect(await bot.scope.set({}, 'U2')).toMatchObject({
+      refusal: { reason: 'scope-fixed', by: 'flush', scope: { id: mine.value.id } },
+    });
+    expect(await bot.scope.current()).toEqual(mine.value);
   });
 
   test('is refused for `recreate`, which deletes every record', async () => {

@@ -49,6 +49,13 @@ async function* streamOf<T>(values: readonly T[]): AsyncGenerator<T> {
   yield* values;
 }
 
+const filterOf = (manifest: readonly string[]) =>
+  createScopeFilter(streamOf(manifest.map((key) => ({ key }))), {
+    count: manifest.length,
+    keys: PIPELINE_KEYS,
+    bucket: BUCKET,
+  });
+
 /** Resolves a scope; returns it with the keys of its manifest. */
 async function resolve(
   request: ScopeRequest,
@@ -181,6 +188,18 @@ describe('a scope by images', () => {
     const more = [...rows, entry('Cy', '2025-09-03', `s3://${BUCKET}/c1.png`)];
     expect((await scopeOf({ images: ['c1.png'] }, { rows: more, images })).scope.records.total).toBe(2);
   });
+
+  it('leaves out the record of an image in a folder that is called like the bucket', async () => {
+    const inFolder = `${BUCKET}/c1.png`;
+    const scoped = await scopeOf(
+      { images: ['c1.png'] },
+      { rows: [...rows, entry('Cy', '2025-09-03', inFolder)], images: [...images, image(inFolder)] },
+    );
+    expect(scoped.scope.records.total).toBe(1);
+    const filter = await filterOf(scoped.manifest);
+    expect(filter.covers(entry('Cy', '2025-09-03', inFolder))).toBe(false);
+    await filter.dispose();
+  });
 });
 
 describe('a scope by failed images and by the time of the object', () => {
@@ -270,11 +289,7 @@ it('every record of the table is in the scope or stays, and the filter agrees wi
         const { resolved, manifest } = await resolve(asked, { rows: table, images: bucket.map((key) => image(key)) });
         if (!resolved.ok) return;
         const scope = resolved.value;
-        const filter = await createScopeFilter(streamOf(manifest.map((key) => ({ key }))), {
-          count: manifest.length,
-          keys: PIPELINE_KEYS,
-          bucket: BUCKET,
-        });
+        const filter = await filterOf(manifest);
         const covered = table.filter(filter.covers);
         expect(covered).toHaveLength(scope.records.total);
         expect(scope.records.total + scope.others).toBe(table.length);
