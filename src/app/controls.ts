@@ -156,6 +156,7 @@ function assembleChecklist(
     currentJob: async () => (await parts.jobRecord.read())?.job,
     approval: parts.approvals.read,
     audit: parts.audit,
+    runs: context.runStore.newestFirst,
     readFault: (error) => expectedFaultOr(error, settings.table),
     warn: context.warn,
   });

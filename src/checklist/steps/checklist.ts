@@ -4,6 +4,7 @@ import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
 import type { Scope } from '../../run/scope/scope.ts';
+import type { RunRecord } from '../../run/store/run-store.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { TableJob } from '../contracts/table-control.ts';
 import type { ChecklistOutcome, ChecklistRecord } from '../model/checklist-record.ts';
@@ -18,12 +19,15 @@ import {
 import type { ClosedStep, OverridableStep, Override, StepName } from '../model/step.ts';
 import { type FactPorts, gatherFacts, isActive, isOf } from './checklist-facts.ts';
 import { closedView, openView } from './checklist-views.ts';
+import { type HistoryEntry, readHistory } from './history.ts';
 import { beginStep, type RunningStep } from './step-recorder.ts';
 import { createTableJobRecorder, type TableJobRecorder } from './table-job-recorder.ts';
 
 export interface ChecklistPorts extends FactPorts {
   /** An override and a close are in the audit log before they are stored. */
   readonly audit: Pick<AuditWriter, 'enqueue' | 'record'>;
+  /** Every run that was planned, the last planned first. */
+  readonly runs: () => AsyncIterable<RunRecord>;
 }
 
 /** A checklist was closed, and the request for approval of its flush must not be used any more. */
@@ -84,7 +88,8 @@ export interface Checklist extends TableJobRecorder {
    * Closes the open checklist without its run, while no work of it is active. Its request for approval is withdrawn.
    */
   close(by: string): Promise<Result<ClosedChecklist, CloseRefusal>>;
-  history(limit: number): AsyncIterable<ChecklistRecord>;
+  /** The last rescans, newest first: checklists, and the runs outside of them. */
+  history(limit: number): Promise<readonly HistoryEntry[]>;
   onRunEvent(event: RunEvent): Promise<void>;
   /** Calls the listener, and waits for it, when a request for approval became obsolete. */
   watchObsoleteRequests(listener: Listener<FlushRequestObsolete>): () => void;
@@ -241,7 +246,7 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       const withdrew = await closeAs(open, { kind: 'closed', by }, by);
       return succeed(defined({ id: open.id, withdrew, resumableRunId }));
     },
-    history: (limit) => store.list(limit),
+    history: (limit) => readHistory(ports, limit),
     async onRunEvent({ kind, snapshot }) {
       // A run over a part of the images is no rescan: it neither opens nor closes a checklist.
       if (snapshot.isPartial) return;

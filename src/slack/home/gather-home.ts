@@ -1,5 +1,6 @@
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { Checklist } from '../../checklist/steps/checklist.ts';
+import { isOpen } from '../../run/model/run.ts';
 import type { Chat } from '../client/chat.ts';
 import type { PipelineStates } from '../requests/pipeline-state.ts';
 import type { SharedHome } from './render-home.ts';
@@ -17,8 +18,9 @@ export async function gatherHome(ports: {
 }): Promise<SharedHome> {
   const { checklist } = ports;
   const [state, backups] = await Promise.all([ports.states.read(), ports.tables.backups()]);
-  const history = [];
-  for await (const record of checklist.history(MOST_HISTORY)) if (record.closedAt !== undefined) history.push(record);
+  const history = (await checklist.history(MOST_HISTORY)).filter((entry) =>
+    entry.kind === 'run' ? !isOpen(entry.run.state) : entry.record.closedAt !== undefined,
+  );
   const approvals = await Promise.all(
     state.approvals.slice(0, MOST_APPROVALS).map(async (approval) => {
       const { channel, ts } = approval;

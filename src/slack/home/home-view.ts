@@ -4,8 +4,8 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { DeployView } from '../../checklist/contracts/step-control.ts';
 import type { TableJob } from '../../checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
-import type { ChecklistRecord } from '../../checklist/model/checklist-record.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
+import type { HistoryEntry } from '../../checklist/steps/history.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import { checklistMessage, historyLine } from '../messages/checklist/checklist-message.ts';
@@ -34,7 +34,7 @@ export interface HomeFacts {
   readonly job?: TableJob;
   readonly deploy?: DeployView;
   readonly autopilot?: AutopilotRecord;
-  readonly history: readonly ChecklistRecord[];
+  readonly history: readonly HistoryEntry[];
   readonly backups: readonly BackupRecord[] | 'unread';
   readonly approvals: readonly (Approval & { readonly link?: string })[];
   /** Set where the facts cannot be read now: since when, when these were read, and why. Times in epoch ms. */
@@ -104,7 +104,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
         ? '*Past rescans*\nNone yet.'
         : `*Past rescans*\n${history
             .slice(0, MOST_HISTORY)
-            .map((record) => `• ${historyLine(record, now)}`)
+            .map((entry) => `• ${historyLine(entry, now)}`)
             .join('\n')}`,
     ),
   ];

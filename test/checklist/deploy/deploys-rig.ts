@@ -105,6 +105,7 @@ export function copy(
     currentRun: async () => undefined,
     currentJob: async () => undefined,
     approval: async () => undefined,
+    runs: async function* () {},
     audit: createMemoryAudit(),
     readFault: () => DENIED,
     warn: () => {},

@@ -46,6 +46,7 @@ export function open(changed: Partial<ChecklistPorts> = {}): Checklist {
     currentRun: async () => undefined,
     currentJob: async () => undefined,
     approval: async () => undefined,
+    runs: async function* () {},
     audit,
     readFault: (error) => ({ reason: 'access-denied', message: String(error), fix: 'look' }),
     warn: () => {},

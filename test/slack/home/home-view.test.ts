@@ -26,12 +26,15 @@ const full = (change: Partial<HomeFacts> = {}): HomeFacts =>
     approvals: [{ ...flushApproval(), link: 'https://slack.test/archives/C1/p1' }],
     history: [
       {
-        id: 'c-0001',
-        openedBy: 'U0OPERATOR',
-        openedAt: NOW - 3_600_000,
-        closedAt: NOW,
-        runIds: ['r-1'],
-        outcome: { kind: 'completed', runId: 'r-1' },
+        kind: 'checklist',
+        record: {
+          id: 'c-0001',
+          openedBy: 'U0OPERATOR',
+          openedAt: NOW - 3_600_000,
+          closedAt: NOW,
+          runIds: ['r-1'],
+          outcome: { kind: 'completed', runId: 'r-1' },
+        },
       },
     ],
     ...change,

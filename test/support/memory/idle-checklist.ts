@@ -36,7 +36,7 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
     setScope: async () => {},
     recordFlushRequest: async () => {},
     close: async () => ({ ok: false, refusal: { reason: 'none-open' } }),
-    history: nothing,
+    history: async () => [],
     onRunEvent: async () => {},
     onTableEvent: async () => {},
     recordTableChange: async () => {},

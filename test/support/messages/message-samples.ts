@@ -13,6 +13,7 @@ import type {
 } from '../../../src/checklist/contracts/table-control.ts';
 import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
 import type { UnmetPrecondition } from '../../../src/checklist/model/preconditions.ts';
+import type { HistoryEntry } from '../../../src/checklist/steps/history.ts';
 import type { Fault } from '../../../src/pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../../src/pipeline/package/deploy-errors.ts';
 import type { DiffEntry } from '../../../src/results/diff/diff-entry.ts';
@@ -213,16 +214,32 @@ export const steps: Partial<Record<StepView['step'], Partial<StepView>>> = {
   validate: { state: 'failed', found: { kind: 'error', message: 'M 1' } },
 };
 export const checklist = checklistView(steps, { next: 'flush', run, unread: [fault] });
-export const history = [
+export const history: readonly HistoryEntry[] = [
   {
-    id: 'c-0001',
-    openedBy: 'U0OPERATOR',
-    openedAt: NOW,
-    runIds: ['R 1', 'R 2'],
-    closedAt: NOW,
-    outcome: { kind: 'closed' as const, by: 'U0OPERATOR' },
+    kind: 'checklist',
+    record: {
+      id: 'c-0001',
+      openedBy: 'U0OPERATOR',
+      openedAt: NOW,
+      runIds: ['R 1', 'R 2'],
+      closedAt: NOW,
+      outcome: { kind: 'completed', runId: 'R 1' },
+    },
+    validation: { step: 'validate', state: 'failed' },
   },
-  { id: 'c-0002', openedBy: 'U0OPERATOR', openedAt: NOW, runIds: ['R 1'] },
+  { kind: 'checklist', record: { id: 'c-0002', openedBy: 'U0OPERATOR', openedAt: NOW, runIds: ['R 1'] } },
+  {
+    kind: 'run',
+    run: {
+      runId: 'R 3',
+      state: { kind: 'completed' },
+      selection: { retry: { of: 'R 1', attempt: 2, what: 'W 1' } },
+      images: 24,
+      startedBy: 'U0OPERATOR',
+      startedAt: NOW,
+      endedAt: NOW,
+    },
+  },
 ];
 export const events: readonly RunEvent[] = [
   { kind: 'started', snapshot: run },

@@ -25,7 +25,7 @@ import { createScriptedRunControl } from '../memory/scripted-run-control.ts';
 import { createFakeClock } from './fake-clock.ts';
 
 /** The methods that return an iterable in place of a promise. */
-const ITERABLES: ReadonlySet<string> = new Set(['history', 'entries', 'findLines', 'followLines']);
+const ITERABLES: ReadonlySet<string> = new Set(['entries', 'findLines', 'followLines']);
 /** The methods that only register a listener or answer from memory. */
 const SILENT: ReadonlySet<string> = new Set(['watch', 'watchObsoleteRequests', 'standBy', 'waiting', 'enqueue']);
 

@@ -141,7 +141,7 @@ export const historyDescription: CommandDescription = {
   word: 'history',
   group: 'rescan',
   role: 'viewer',
-  summary: 'list past rescans: who started them, when, and how they ended',
+  summary: 'list past rescans and runs: who started them, when, and how they ended',
   usage: 'history',
   example: 'history',
 };
@@ -150,9 +150,7 @@ export const historyCommand = ({ checklist, clock }: Pick<ChecklistCommandPorts,
   ...historyDescription,
   read: withoutArguments('history', {
     async execute() {
-      const records = [];
-      for await (const record of checklist.history(MOST_HISTORY)) records.push(record);
-      return historyMessage(records, clock.now());
+      return historyMessage(await checklist.history(MOST_HISTORY), clock.now());
     },
   }),
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkBlocks } from '../../../../sandbox/slack/rules/block-check.ts';
 import { STEPS } from '../../../../src/checklist/model/step.ts';
+import type { HistoryEntry, PastRun } from '../../../../src/checklist/steps/history.ts';
 import { checklistMessage, historyMessage } from '../../../../src/slack/messages/checklist/checklist-message.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 import { checklistView } from '../../../support/messages/checklist-builders.ts';
@@ -185,7 +186,8 @@ describe('the history', () => {
         runIds: [],
       },
     ];
-    expect(historyMessage(records, NOW).text.split('\n')).toEqual([
+    const entries = records.map((record) => ({ kind: 'checklist', record }) as const);
+    expect(historyMessage(entries, NOW).text.split('\n')).toEqual([
       'The last 3 rescans, newest first.',
       '• `c-0003` is open · opened by <@U0OPERATOR> 10 min ago · without a flush · runs `r-0005`',
       '• `c-0002` was completed by Rescan r-0004 · opened by <@U0OPERATOR> 3 h ago · took 2 h · runs `r-0003`',
@@ -194,5 +196,42 @@ describe('the history', () => {
     expect(historyMessage([], NOW).text).toBe(
       'There was no rescan yet.\n`/rescan checklist` shows the steps; `/rescan autopilot` does all of them.',
     );
+  });
+
+  test('names a validation that failed after the close, once, and lists retries and runs over some images', () => {
+    const closed = {
+      id: 'c-0001',
+      openedBy: 'U0OPERATOR',
+      openedAt: NOW - 180 * MINUTE,
+      closedAt: NOW - 60 * MINUTE,
+      runIds: ['r-0001'],
+    };
+    const validation = { step: 'validate', state: 'failed' } as const;
+    const retry: PastRun = {
+      runId: 'r-0002',
+      state: { kind: 'completed' },
+      selection: { retry: { of: 'r-0001', attempt: 2, what: '24 failed images' } },
+      images: 24,
+      startedBy: 'U0OPERATOR',
+      startedAt: NOW - 50 * MINUTE,
+      endedAt: NOW - 48 * MINUTE,
+    };
+    const { startedBy: _, endedAt: __, ...stopped } = retry;
+    const entries: HistoryEntry[] = [
+      { kind: 'run', run: { ...stopped, state: { kind: 'interrupted' }, selection: { prefix: '2025/' } } },
+      { kind: 'run', run: retry },
+      { kind: 'checklist', record: { ...closed, outcome: { kind: 'completed', runId: 'r-0001' } }, validation },
+      {
+        kind: 'checklist',
+        record: { ...closed, outcome: { kind: 'completed', runId: 'r-0001', failed: ['validate'] } },
+        validation,
+      },
+    ];
+    expect(historyMessage(entries, NOW).text.split('\n').slice(1)).toEqual([
+      '• `r-0002` was interrupted: 24 images, under `2025/` · started 50 min ago',
+      '• `r-0002` is complete: 24 images, attempt 2 at images of `r-0001` (24 failed images) · started by <@U0OPERATOR> 50 min ago · took 2 min',
+      '• `c-0001` was completed by Rescan r-0001 · :warning: its validation failed · opened by <@U0OPERATOR> 3 h ago · took 2 h',
+      '• `c-0001` failed with Rescan r-0001 (Validate) · opened by <@U0OPERATOR> 3 h ago · took 2 h',
+    ]);
   });
 });
