@@ -152,11 +152,12 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
       }
       return record;
     },
-    snapshotOf: (record) =>
+    async snapshotOf(record) {
+      const mine = driven?.runId === record.runId && isOpen(record.state) ? driven : undefined;
       // Also while its images in flight are waited for, although the state that follows is on record.
-      driven?.runId === record.runId && isOpen(record.state) && driven.unsavedEnd() === undefined
-        ? Promise.resolve(driven.drive.snapshot())
-        : readSnapshot(record, store, rules, clock.now()),
+      const known = mine?.drive.run().phase === 'driving' ? mine.drive.snapshot() : mine?.unsavedEnd();
+      return known ?? readSnapshot(record, store, rules, clock.now());
+    },
     takeOver,
     whileStarting,
     driveFor,

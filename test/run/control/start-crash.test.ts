@@ -33,8 +33,8 @@ describe.each([
       const runId = await planned();
       const dying = await rig.copy({}, { diesAtWrite, isStored });
       void dying.runs.start(runId, 'U1', { location: LOCATION });
+      await rig.until(() => (dying.writes() === diesAtWrite ? true : undefined));
       await rig.pass(2_000);
-      expect(dying.writes()).toBe(diesAtWrite);
       const next = await restarted();
       const run = await next.runs.current();
       if (run === undefined || run.state.kind === 'planned') {
@@ -50,6 +50,7 @@ describe.each([
     const runId = await planned();
     const dying = await rig.copy({}, { diesAtWrite, isStored });
     void dying.runs.start(runId, 'U1', { location: LOCATION });
+    await rig.until(() => (dying.writes() === diesAtWrite ? true : undefined));
     await rig.pass(2_000);
     const stopping = await rig.copy();
     const stopped = await rig.during(stopping.runs.stop('U9', { now: false }));

@@ -37,6 +37,19 @@ describe('two copies that start the same plan at the same time', () => {
   });
 });
 
+test('a run has its last state for whoever hears of its end', async () => {
+  const copy = await rig.copy();
+  const read: (string | undefined)[] = [];
+  copy.runs.watch(async ({ kind, snapshot }) => {
+    if (kind === 'stopped') read.push((await copy.runs.read(snapshot.runId))?.state.kind);
+  });
+  await rig.start(copy, { pace: SLOW });
+  await rig.untilDone(copy, 3);
+  value(await rig.during(copy.runs.stop('U9', { now: false })));
+  await rig.until(() => (read.length > 0 ? true : undefined));
+  expect(read).toEqual(['stopped']);
+});
+
 describe('a run that is stopped and waits for images in flight', () => {
   async function draining() {
     const [driver, other] = [await rig.copy(), await rig.copy()];

@@ -318,9 +318,9 @@ const leftLine = (left: number) =>
 /** How many times an image is invoked again after a broken connection (see run/engines/local/attempt.ts). */
 const BROKEN_RETRIES = 2;
 const UNSAVED_PAUSE =
-  ':warning: This pause is not saved yet, because the control table cannot be written. If the bot restarts now, the run will continue by itself.';
+  ':warning: This pause is not saved in the control table yet, because the table cannot be written. If the bot restarts before it is, the run may continue by itself.';
 const UNSAVED_STOP =
-  ':warning: This stop is not saved yet, because the control table cannot be written. If the bot restarts now, the run will continue by itself.';
+  ':warning: This stop is not saved in the control table yet, because the table cannot be written. If the bot restarts before it is, the run may continue by itself.';
 
 /** After a crash the images that were in progress are not known for sure; after a drain they are. */
 const repeatedLine = (repeating: number, isSure: boolean) =>

@@ -87,6 +87,6 @@ test('an unsaved end warns in its alert, whichever end it is', () => {
     { kind: 'paused', because: { kind: 'person', by: 'U0OPERATOR' } },
   ] as const) {
     const event = { kind: state.kind, snapshot: runSnapshot({ state }), leftInFlight: 0, unwritten: true } as const;
-    expect(alertOf(event, { resumesByItself: true })?.message.text).toContain('is not saved yet');
+    expect(alertOf(event, { resumesByItself: true })?.message.text).toContain('is not saved in the control table yet');
   }
 });
