@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
+import { coversEverything, describeScope } from '../../run/scope/scope.ts';
 import type { AutopilotControl, AutopilotEvent, AutopilotRefusal } from '../contracts/autopilot-control.ts';
 import type { TableControl } from '../contracts/table-control.ts';
 import type { AutopilotRecord } from '../model/autopilot-record.ts';
@@ -12,7 +13,7 @@ import { type AutopilotStopPorts, createAutopilotStop } from './autopilot-stop.t
 export interface AutopilotPorts
   extends Omit<AutopilotDriverPorts, 'emit' | 'stop'>,
     Omit<AutopilotStopPorts, 'emit' | 'store' | 'clock'> {
-  readonly checklist: Pick<Checklist, 'view' | 'ensureOpen'>;
+  readonly checklist: Pick<Checklist, 'view' | 'ensureOpen' | 'scope'>;
   readonly tables: AutopilotDriverPorts['tables'] &
     AutopilotStopPorts['tables'] &
     Pick<TableControl, 'approval' | 'addRequester'>;
@@ -48,7 +49,9 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
       orFault(async () => {
         const before = await store.read();
         if (before?.state === 'running') return refuse({ reason: 'active', record: before });
-        const forecast = await runs.forecast(ports.pace);
+        const scope = await ports.checklist.scope();
+        const isPart = scope !== undefined && !coversEverything(scope.criteria);
+        const forecast = await runs.forecast(ports.pace, isPart ? scope.images : undefined);
         if (!forecast.ok) return refuse({ reason: 'start', refusal: forecast.refusal });
         const record: AutopilotRecord = {
           id: `ap-${randomUUID().slice(0, 8)}`,
@@ -56,6 +59,7 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
           location: { channel },
           state: 'planned',
           forecast: forecast.value,
+          ...(scope ? { scope: { id: scope.id, what: describeScope(scope.criteria) } } : {}),
           plannedAt: Math.round(clock.now()),
           attempts: {},
           fence: 0,
@@ -74,6 +78,8 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
         const planned = await store.read();
         if (planned?.id !== id || planned.state !== 'planned') return refuse({ reason: 'plan-gone' });
+        // Whoever presses Start has read the plan, which names the scope.
+        if ((await ports.checklist.scope())?.id !== planned.scope?.id) return refuse({ reason: 'scope-changed' });
         const checklistId = await ports.checklist.ensureOpen(by);
         const set = { state: 'running', by, startedAt: Math.round(clock.now()), checklistId } as const;
         const started = await store.change(id, { set }, ['planned']);

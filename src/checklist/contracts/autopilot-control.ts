@@ -57,6 +57,8 @@ export type AutopilotRefusal =
   | { readonly reason: 'not-active' }
   /** The plan was started, cancelled or replaced. */
   | { readonly reason: 'plan-gone' }
+  /** The scope of the checklist changed after the plan was made. */
+  | { readonly reason: 'scope-changed' }
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'start'; readonly refusal: StartRefusal }
   | { readonly reason: 'fault'; readonly fault: Fault };

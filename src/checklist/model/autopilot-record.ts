@@ -11,6 +11,8 @@ export const autopilotRecordSchema = z.object({
   state: z.enum(['planned', 'running', 'stopped', 'finished', 'cancelled']),
   /** What was expected before it started; the receipt compares it with the result. */
   forecast: runForecastSchema,
+  /** The scope of the checklist when it was planned; everything when absent. `what`: its criteria, as text. */
+  scope: z.object({ id: z.string(), what: z.string() }).exactOptional(),
   plannedAt: z.number(),
   startedAt: z.number().exactOptional(),
   endedAt: z.number().exactOptional(),

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { ScopeQuestion } from '../../run/scope/resolve-scope.ts';
-import { describeScope, type Scope, type ScopeRefusal } from '../../run/scope/scope.ts';
+import { criteriaOf, describeScope, type Scope, type ScopeCriteria, type ScopeRefusal } from '../../run/scope/scope.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { ScopeControl, SetScopeRefusal } from '../contracts/scope-control.ts';
 import type { Checklist } from './checklist.ts';
@@ -18,6 +19,8 @@ export interface ScopeControlPorts {
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
 }
+
+const isSame = (a: ScopeCriteria, b: ScopeCriteria): boolean => isDeepStrictEqual({ ...a }, { ...b });
 
 /** See ScopeControl. */
 export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
@@ -49,7 +52,11 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
     set: (request, by) =>
       answer(async () => {
         const before = await fixed();
-        if (before) return refuse(before);
+        if (before) {
+          // The same scope again, as in `start people=…` after the flush.
+          const now = await checklist.scope();
+          return now && !request.images && isSame(now.criteria, criteriaOf(request)) ? succeed(now) : refuse(before);
+        }
         const about = { id: `s-${randomUUID().slice(0, 8)}`, request, by, at: Math.round(clock.now()) };
         const resolved = await ports.resolve(about);
         if (!resolved.ok) return resolved;

@@ -181,9 +181,9 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
         return refuse({ reason: 'fault', fault: ports.readFault(error) });
       }
     },
-    async forecast(paceSetting) {
+    async forecast(paceSetting, images) {
       try {
-        return await forecastRun(paceSetting, ports.planner, rules.planner);
+        return await forecastRun(paceSetting, ports.planner, rules.planner, images);
       } catch (error) {
         ports.warn('a run could not be forecast', error);
         return refuse({ reason: 'fault', fault: ports.readFault(error) });

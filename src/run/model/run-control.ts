@@ -134,8 +134,8 @@ export interface RunControl {
     },
     onProgress?: (listed: number) => void,
   ): Promise<Result<RunPlan, Refusal>>;
-  /** The forecast of a run over all images. Nothing is planned. */
-  forecast(paceSetting: PaceSetting): Promise<Result<RunForecast, Refusal>>;
+  /** The forecast of a run over all images, or over so many. Nothing is planned. */
+  forecast(paceSetting: PaceSetting, images?: number): Promise<Result<RunForecast, Refusal>>;
   /** The plan of a run; undefined if it does not exist, or is started or cancelled. */
   readPlan(runId: string): Promise<RunPlan | undefined>;
   cancelPlan(runId: string, by: Person): Promise<Result<void, Refusal>>;

@@ -118,19 +118,20 @@ export async function planRun(
   return succeed({ plan, maxInFlight: ceiling.maxInFlight });
 }
 
-/** The forecast of a run over all images. Nothing is planned: no manifest is written and no run id is used. */
+/** The forecast of a run over all images, or over `known` ones. Nothing is planned: no manifest is written and no run id is used. */
 export async function forecastRun(
   paceSetting: PaceSetting,
   ports: Omit<PlannerPorts, 'store' | 'clock'>,
   settings: PlannerSettings,
+  known?: number,
 ): Promise<Result<RunForecast, Refusal>> {
   const conditions = await readConditions(ports, settings);
   let listed = 0;
-  let images = 0;
+  let images = known ?? 0;
   const page = (count: number) => {
     listed = count;
   };
-  for await (const _ of withoutArchived(ports.listImages(undefined, { page }))) images++;
+  if (known === undefined) for await (const _ of withoutArchived(ports.listImages(undefined, { page }))) images++;
   if (images === 0) return refuse(nothingToRun(ports.bucket, listed, {}));
   const { failedShare } = conditions.experience ?? {};
   const expectedFailures = failedShare === undefined ? undefined : Math.round(failedShare * images);

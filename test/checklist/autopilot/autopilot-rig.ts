@@ -7,6 +7,7 @@ import type { TableEvent, TableJob } from '../../../src/checklist/contracts/tabl
 import type { StepView } from '../../../src/checklist/model/checklist-view.ts';
 import type { StepName } from '../../../src/checklist/model/step.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import type { Scope } from '../../../src/run/scope/scope.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
@@ -51,6 +52,7 @@ function createWorld() {
     listeners,
     stopFile: false,
     checklistOpen: true,
+    scope: undefined as Scope | undefined,
     completed: undefined as string | undefined,
     job: undefined as TableJob | undefined,
     refuseBackup: false,
@@ -162,10 +164,14 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
         );
       },
       ensureOpen: async () => CHECKLIST,
+      scope: async () => world.scope,
     },
     tables,
     starts: { plan: runs.plan, start: runs.start },
-    runs: { ...runs, forecast: async () => ({ ok: true, value: autopilotRecord().forecast }) },
+    runs: {
+      ...runs,
+      forecast: async (_, images = 1_398) => ({ ok: true, value: { ...autopilotRecord().forecast, images } }),
+    },
     async doStep(step) {
       world.done.push(`${name}: ${step}`);
       if (world.stuck.has(step)) await new Promise(() => {});

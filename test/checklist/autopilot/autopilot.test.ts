@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createLease } from '../../../src/state/lease.ts';
-import { autopilotRecord } from '../../support/messages/checklist-builders.ts';
+import { autopilotRecord, scopeFound } from '../../support/messages/checklist-builders.ts';
 import { flushApproval } from '../../support/messages/table-builders.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 import {
@@ -28,6 +28,19 @@ import {
 freshForEachTest();
 
 describe('the autopilot', () => {
+  test('the autopilot plans the images of the scope, and does not start when the scope changed since', async () => {
+    const { autopilot } = copy('one');
+    world.scope = scopeFound({ images: 16 });
+    const planned = await autopilot.plan('U1', { channel: 'C01' });
+    if (!planned.ok) throw new Error(planned.refusal.reason);
+    expect(planned.value).toMatchObject({ scope: { what: 'people Ana Bel' }, forecast: { images: 16 } });
+    world.scope = undefined;
+    expect(await autopilot.start(planned.value.id, 'U1')).toEqual({ ok: false, refusal: { reason: 'scope-changed' } });
+    expect(world.done).toEqual([]);
+    world.scope = scopeFound({ images: 16 });
+    expect(await autopilot.start(planned.value.id, 'U1')).toMatchObject({ ok: true });
+  });
+
   test('the autopilot does the checklist in order, requests one approval, starts one run, and announces its end once', async () => {
     const one = await started('one');
     await until(() => eventsOf('approval-asked').length > 0, one);

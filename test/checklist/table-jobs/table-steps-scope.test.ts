@@ -89,6 +89,8 @@ describe('a flush of a scope', () => {
     await bot.scope.set({ people: [person] }, 'U1');
     const approval = await request(bot);
     expect(await bot.scope.clear('U1')).toMatchObject({ refusal: { reason: 'scope-fixed', by: 'flush' } });
+    const again = await bot.scope.set({ people: [person] }, 'U1');
+    expect(again).toMatchObject({ ok: true, value: { id: (await bot.scope.current())?.id } });
     await bot.steps.withdraw(approval.id, 'U1');
     expect(await bot.scope.clear('U1')).toMatchObject({ ok: true });
   });

@@ -180,7 +180,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       chainMessage(worse({ ok: false, broken: { kind, number: 3 } })),
     ),
   ],
-  autopilotPlanMessage: (worse) => [autopilot.autopilotPlanMessage(worse(autopilotRecord()))],
+  autopilotPlanMessage: (worse) => [
+    autopilot.autopilotPlanMessage(worse(autopilotRecord({ scope: { id: 's-1', what: 'people P 1' } }))),
+    autopilot.autopilotPlanMessage(worse(autopilotRecord())),
+  ],
   autopilotMessage: (worse) =>
     (['planned', 'running', 'stopped', 'finished', 'cancelled'] as const).map((state) =>
       autopilot.autopilotMessage(
@@ -207,6 +210,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   ],
   autopilotRefusalMessage: (worse) => [
     autopilot.autopilotRefusalMessage(worse({ reason: 'active', record: autopilotRecord() })),
+    autopilot.autopilotRefusalMessage({ reason: 'scope-changed' }),
     autopilot.autopilotRefusalMessage(worse({ reason: 'stop-file', path: '/tmp/x y' })),
     autopilot.autopilotRefusalMessage(worse({ reason: 'fault', fault })),
     ...runRefusals.map((refusal) => autopilot.autopilotRefusalMessage(worse({ reason: 'start', refusal }))),

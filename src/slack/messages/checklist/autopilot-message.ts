@@ -32,9 +32,11 @@ import { describeFound, STEP_TITLES } from './describe-step.ts';
 import { planFigure } from './plan-figure.ts';
 
 /** What the autopilot would do and what to expect, before anything happens. */
-export function autopilotPlanMessage({ id, forecast, by }: AutopilotRecord): Message {
+export function autopilotPlanMessage({ id, forecast, scope, by }: AutopilotRecord): Message {
   return compose({
-    fact: `The autopilot would do the whole rescan: ${counted(forecast.images, 'image')}.`,
+    fact: scope
+      ? `The autopilot would do a rescan of ${code(scope.what, 400)}: ${counted(forecast.images, 'image')}.`
+      : `The autopilot would do the whole rescan: ${counted(forecast.images, 'image')}.`,
     lines: [
       'Nothing has happened yet. It would do these steps in order, each only after the one before has succeeded: backup, quota check, test of failure logging (installed if needed), a sample of images, *flush after the approval of a second person*, the first images, all other images, validation.',
       'Where it needs a person it waits, and continues afterwards.',
@@ -300,6 +302,11 @@ function describeAutopilotRefusal(refusal: AutopilotRefusal): Message {
       return say(
         'Nothing was done: this plan was already started, cancelled or replaced.',
         'Make a new one with `/rescan autopilot`.',
+      );
+    case 'scope-changed':
+      return say(
+        'Nothing was started: the scope of this rescan changed after the plan was made.',
+        'Make a new plan with `/rescan autopilot`.',
       );
     case 'stop-file':
       return say(...stopFileLines(refusal.path));
