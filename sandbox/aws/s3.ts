@@ -29,6 +29,16 @@ export const ARCHIVED_MESSAGE = "The operation is not valid for the object's sto
 
 export const isArchived = (key: string, texts: readonly string[]): boolean => texts.some((text) => key.includes(text));
 
+/** The condition of a PutObject, which fauxqs does not check. */
+type PutCondition = { readonly ifMatch: string } | { readonly ifNoneMatch: '*' };
+
+const putConditionOf = ({ method, headers }: IncomingMessage, action: string): PutCondition | undefined => {
+  if (method !== 'PUT' || action !== 's3:PutObject') return;
+  const ifMatch = headers['if-match'];
+  if (ifMatch !== undefined) return { ifMatch };
+  return headers['if-none-match'] === '*' ? { ifNoneMatch: '*' } : undefined;
+};
+
 /** The headers of a request as fetch takes them. */
 const plainHeaders = ({ headers }: IncomingMessage): Record<string, string> =>
   Object.fromEntries(
@@ -56,6 +66,58 @@ const withArchived = (listing: string, archived: readonly string[]): string => {
 /** fauxqs with the simulated faults in front. Requests are passed on as streams; nothing is kept in memory. */
 export async function startS3(world: () => World, imageBucket: string): Promise<LocalS3> {
   const server = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
+  const writing = new Map<string, Promise<unknown>>();
+  /** Conditional writes of one object are made one after another. */
+  async function inTurn(path: string, write: () => Promise<void>): Promise<void> {
+    const mine = (writing.get(path) ?? Promise.resolve()).then(write, write);
+    writing.set(path, mine);
+    await mine.finally(() => {
+      if (writing.get(path) === mine) writing.delete(path);
+    });
+  }
+
+  /** Answers where the condition does not hold, as S3 does; false where it holds. */
+  async function isRefused(condition: PutCondition, request: IncomingMessage, response: ServerResponse) {
+    const path = (request.url ?? '/').replace(/\?.*/, '');
+    const found = await fetch(`http://127.0.0.1:${server.port}${path}`, { method: 'HEAD' });
+    const etag = found.ok ? found.headers.get('etag') : undefined;
+    if ('ifMatch' in condition) {
+      if (etag === condition.ifMatch) return false;
+      if (etag === undefined) sendXmlError(response, 404, 'NoSuchKey', 'The specified key does not exist.');
+    } else if (etag === undefined) return false;
+    if (!response.headersSent)
+      sendXmlError(
+        response,
+        412,
+        'PreconditionFailed',
+        'At least one of the pre-conditions you specified did not hold',
+      );
+    request.resume();
+    return true;
+  }
+
+  function passOn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const onward = forward(
+        { host: '127.0.0.1', port: server.port, method: request.method, path: request.url, headers: request.headers },
+        (reply) => {
+          // The time of the answer is that of the local AWS.
+          const { date: _date, ...headers } = reply.headers;
+          response.writeHead(reply.statusCode ?? 502, headers);
+          reply.pipe(response);
+          reply.once('close', resolve);
+        },
+      );
+      onward.once('error', (error) => {
+        if (!response.headersSent) sendXmlError(response, 500, 'InternalError', error.message);
+        else response.destroy();
+        resolve();
+      });
+      request.once('aborted', () => onward.destroy());
+      request.pipe(onward);
+    });
+  }
+
   return {
     url: `http://127.0.0.1:${server.port}`,
     createBucket: (name) => void server.createBucket(name),
@@ -83,24 +145,10 @@ export async function startS3(world: () => World, imageBucket: string): Promise<
           `<?xml version="1.0" encoding="UTF-8"?><VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${state}</VersioningConfiguration>`,
         );
       }
-      await new Promise<void>((resolve) => {
-        const onward = forward(
-          { host: '127.0.0.1', port: server.port, method: request.method, path: request.url, headers: request.headers },
-          (reply) => {
-            // The time of the answer is that of the local AWS.
-            const { date: _date, ...headers } = reply.headers;
-            response.writeHead(reply.statusCode ?? 502, headers);
-            reply.pipe(response);
-            reply.once('close', resolve);
-          },
-        );
-        onward.once('error', (error) => {
-          if (!response.headersSent) sendXmlError(response, 500, 'InternalError', error.message);
-          else response.destroy();
-          resolve();
-        });
-        request.once('aborted', () => onward.destroy());
-        request.pipe(onward);
+      const condition = putConditionOf(request, action);
+      if (!condition) return passOn(request, response);
+      await inTurn(url.pathname, async () => {
+        if (!(await isRefused(condition, request, response))) await passOn(request, response);
       });
     },
     close: () => server.stop(),

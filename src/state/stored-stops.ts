@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
+import { defined } from '../lib/defined.ts';
 import { parseJson } from '../lib/json.ts';
 import { asFaultError } from '../pipeline/aws.ts';
 
@@ -20,6 +21,14 @@ const stopSchema = z.object({
 /** A request to halt a run that could not be stored in the control table. */
 export type StoredStop = Readonly<z.infer<typeof stopSchema>>;
 
+/** The requests that are stored at one moment, so that exactly these can be removed. */
+export interface FoundStops {
+  readonly stops: readonly StoredStop[];
+  /** The text of the file, and the ETag of the object in the bucket, where each holds a request. */
+  readonly file?: string;
+  readonly etag?: string;
+}
+
 /** Where such a request is: every copy of the bot reads the bucket, those on this machine read the file. */
 export type StopLocation =
   | { readonly kind: 'bucket'; readonly bucket: string; readonly key: string }
@@ -34,9 +43,9 @@ export interface StoredStops {
   /** The request in the bucket, in the same way. @throws FaultError */
   readBucket(): Promise<StoredStop | undefined>;
   /** Both. @throws when one of the two cannot be read */
-  list(): Promise<readonly StoredStop[]>;
-  /** Removes both. Removing them again changes nothing. @throws when one of the two cannot be removed */
-  clear(): Promise<void>;
+  find(): Promise<FoundStops>;
+  /** Removes what was found. A request that came later stays. @throws when one of the two cannot be removed */
+  clear(found: FoundStops): Promise<void>;
 }
 
 /** A call to S3 that takes longer counts as failed: the person waits, and the file is next. */
@@ -59,16 +68,20 @@ export function createStoredStops(parts: {
   const object = { Bucket: bucket, Key: `${parts.prefix}stops/${encodeURIComponent(parts.name)}.json` };
 
   /** @throws FaultError or any other error, also when S3 does not answer in time */
-  async function write(Body: string): Promise<void> {
+  async function write(Body: string, IfMatch?: string): Promise<void> {
     const given = new AbortController();
     const writing = s3
-      .send(new PutObjectCommand({ ...object, Body, ContentType: 'application/json' }), { abortSignal: given.signal })
+      .send(new PutObjectCommand({ ...object, Body, ContentType: 'application/json', ...defined({ IfMatch }) }), {
+        abortSignal: given.signal,
+      })
       .then(() => 'written' as const);
     const late = clock.sleep(TIMEOUT_MS, given.signal).then(() => 'late' as const);
     try {
       if ((await Promise.race([writing, late])) === 'late') throw new Error(`S3 did not answer in ${TIMEOUT_MS} ms`);
     } catch (error) {
       writing.catch(() => {});
+      // Another request took the place of the one that was to be removed.
+      if (IfMatch !== undefined && isReplaced(error)) return;
       throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: bucket });
     } finally {
       given.abort();
@@ -81,7 +94,24 @@ export function createStoredStops(parts: {
     await rename(draft, file);
   }
 
-  const stops: StoredStops = {
+  const readLocally = (): Promise<string | undefined> =>
+    readFile(file, 'utf8').catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw error;
+    });
+
+  async function readObject(): Promise<{ text: string; etag: string | undefined } | undefined> {
+    try {
+      const { Body, ETag } = await s3.send(new GetObjectCommand(object));
+      const text = (await Body?.transformToString()) ?? '';
+      return text.trim() === OVER ? undefined : { text, etag: ETag };
+    } catch (error) {
+      if (error instanceof NoSuchKey) return undefined;
+      throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: bucket });
+    }
+  }
+
+  return {
     async put(stop) {
       const text = JSON.stringify(stop);
       try {
@@ -99,35 +129,30 @@ export function createStoredStops(parts: {
       }
     },
     async readFile() {
-      const text = await readFile(file, 'utf8').catch((error: unknown) => {
-        if (isMissing(error)) return undefined;
-        throw error;
-      });
+      const text = await readLocally();
       return text === undefined ? undefined : stopOf(text, clock.now());
     },
     async readBucket() {
-      const text = await s3
-        .send(new GetObjectCommand(object))
-        .then(({ Body }) => Body?.transformToString())
-        .catch((error: unknown) => {
-          if (error instanceof NoSuchKey) return undefined;
-          throw asFaultError(error, { service: 's3', action: 's3:GetObject', resource: bucket });
-        });
-      return text === undefined || text.trim() === OVER ? undefined : stopOf(text, clock.now());
+      const stored = await readObject();
+      return stored && stopOf(stored.text, clock.now());
     },
-    async list() {
-      const found = await Promise.all([stops.readBucket(), stops.readFile()]);
-      return found.filter((stop) => stop !== undefined);
+    async find() {
+      const [stored, local] = await Promise.all([readObject(), readLocally()]);
+      const texts = [stored?.text, local].filter((text) => text !== undefined);
+      return { stops: texts.map((text) => stopOf(text, clock.now())), ...defined({ file: local, etag: stored?.etag }) };
     },
-    async clear() {
-      await rm(file, { force: true });
-      if (await stops.readBucket()) await write(OVER);
+    async clear(found) {
+      if (found.file !== undefined && (await readLocally()) === found.file) await rm(file, { force: true });
+      if (found.etag !== undefined) await write(OVER, found.etag);
     },
   };
-  return stops;
 }
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+/** 412: another object is there now. 409: another one is being written at this moment. */
+const isReplaced = (error: unknown): boolean =>
+  error instanceof S3ServiceException && [409, 412].includes(error.$metadata.httpStatusCode ?? 0);
 
 /** A text that is no request of ours was meant as one: it stops. */
 function stopOf(text: string, now: number): StoredStop {

@@ -150,7 +150,8 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
         await emit({ kind: 'run-planned', record, plan: planned.value });
       const shown = await runs.location(runId);
       if (!(await change(record.id, { set: { runId } }, ['running']))) return;
-      const started = await ports.starts.start(runId, by, { location: shown ?? { channel: location.channel } });
+      const options = { location: shown ?? { channel: location.channel }, unattended: true };
+      const started = await ports.starts.start(runId, by, options);
       if (!started.ok) return { kind: 'start-refused', step: 'rescan', refusal: started.refusal };
       // A stop that came meanwhile found no run to stop.
       if ((await store.read())?.state !== 'running') await runs.stop(by, { now: false });

@@ -1,8 +1,11 @@
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { FoundStops } from '../../state/stored-stops.ts';
 import { type DrivenRun, type DriverPorts, type DriverRules, driveRun } from '../engines/local/driver.ts';
 import type { Halt } from '../engines/local/engine-events.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';
+import { requestedHalt, storedHalt } from '../engines/local/stop-signals.ts';
 import { isOpen } from '../model/run.ts';
 import type { Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
@@ -37,7 +40,8 @@ export interface Driving {
   /**
    * Starts or resumes a run for a person: takes it over, changes its record by what `prepare` returns, drives it. `prepare`
    * is called under the lease, so that no other process drives or starts a run meanwhile. Requests to halt that came after
-   * `seen` was read hold; earlier ones are removed everywhere. A fault (function missing, credentials) is a refusal, and
+   * `seen` was read hold; earlier ones are removed everywhere, except with `unattended`: no person asked for the start at
+   * this moment, so a request to halt that is stored anywhere is a refusal and stays. A fault (function missing, credentials) is a refusal, and
    * the run keeps its state.
    */
   driveFor(
@@ -45,6 +49,7 @@ export interface Driving {
     by: Person,
     from: readonly RunState['kind'][],
     prepare: () => Promise<Result<Record<string, unknown>, Refusal>>,
+    options?: { readonly unattended?: boolean },
   ): Promise<Result<RunSnapshot, Refusal>>;
   /**
    * Drives a run that was taken over, without a person. @throws any error of the preparation, after releasing the
@@ -108,15 +113,29 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     return started;
   }
 
-  const driveFor: Driving['driveFor'] = async (seen, by, from, prepare) => {
+  async function findStored(): Promise<FoundStops | { readonly fault: Fault }> {
+    try {
+      return await ports.storedStops.find();
+    } catch (error) {
+      ports.warn('the stored requests to halt could not be read', error);
+      return { fault: ports.readFault(error) };
+    }
+  }
+
+  const driveFor: Driving['driveFor'] = async (seen, by, from, prepare, { unattended } = {}) => {
     if (shutdown.aborted) return refuse({ reason: 'lease-held', holder: 'this process, which is shutting down' });
     if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
     const { runId } = seen;
-    const taken = await takeOver(runId, seen);
+    // A request that is stored from here on came after the person's.
+    const found = await findStored();
+    if ('fault' in found) return refuse({ reason: 'fault', fault: found.fault });
+    const halt = unattended ? (requestedHalt(seen) ?? storedHalt(found.stops, seen, ports.stopFile)) : undefined;
+    if (halt) return refuse({ reason: 'stop-stored', ...requestOf(halt) });
+    const taken = await takeOver(runId, unattended ? undefined : seen);
     if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
     let isDriven = false;
     try {
-      await ports.storedStops.clear();
+      if (!unattended) await ports.storedStops.clear(found);
       const prepared = await prepare();
       if (!prepared.ok) return prepared;
       const before = taken.record.state.kind;
@@ -175,3 +194,10 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     },
   };
 }
+
+/** What a stored request to halt asks for, and who made it. */
+const requestOf = (halt: Halt): { readonly request: 'pause' | 'stop'; readonly by?: Person } => {
+  if (halt.kind === 'pause') return { request: 'pause', by: halt.by };
+  const by = halt.kind === 'stop' && halt.by.kind === 'person' ? halt.by.by : undefined;
+  return { request: 'stop', ...defined({ by }) };
+};

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
-import { refuse, succeed } from '../../lib/result.ts';
+import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { DriverPorts, DriverRules } from '../engines/local/driver.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';
 import { isActive } from '../model/run.ts';
@@ -120,7 +120,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     // Before the lease, so that a stop through another copy finds the run that is being started.
     const claim = randomUUID();
     await store.claimPipeline(runId, claim);
-    const started = await driving.driveFor(record, by, ['planned'], async () => {
+    const prepare = async (): Promise<Result<Record<string, unknown>, Refusal>> => {
       const other = await refusalByOpen(runId, options, true, by);
       if (other) return refuse(other);
       if (!(await store.confirmClaim(runId, claim)))
@@ -128,7 +128,9 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       const startedAt = Math.round(clock.now());
       const entriesAtStart = await countInTime().catch(() => record.plan.entries);
       return succeed(defined({ startedBy: by, startedAt, location: options.location, entriesAtStart }));
-    });
+    };
+    const unattended = options.unattended ?? false;
+    const started = await driving.driveFor(record, by, ['planned'], prepare, { unattended });
     // Where only the reply to the last write was lost, the run goes on, and the pipeline stays its own.
     if (!started.ok && (await store.read(runId))?.state.kind !== 'running') await store.releasePipeline(runId, claim);
     return started;

@@ -1,5 +1,6 @@
 import { isTransient } from '../../lib/async/backoff.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { FoundStops } from '../../state/stored-stops.ts';
 import { announceEnd, type DriverPorts, type DriverRules } from '../engines/local/driver.ts';
 import type { Halt } from '../engines/local/engine-events.ts';
 import { stateAfter } from '../engines/local/halts.ts';
@@ -33,9 +34,9 @@ export function createStandbyCheck(
   const { store, clock, lease } = ports;
 
   /** The state that the run must have instead of being resumed; undefined if it is to be resumed. */
-  async function haltedState(record: RunRecord): Promise<RunState | undefined> {
+  async function haltedState(record: RunRecord, found: FoundStops): Promise<RunState | undefined> {
     if (await ports.stopFileExists()) return { kind: 'stopped', by: { kind: 'stop-file', path: ports.stopFile } };
-    const halt = requestedHalt(record) ?? storedHalt(await ports.storedStops.list(), record, ports.stopFile);
+    const halt = requestedHalt(record) ?? storedHalt(found.stops, record, ports.stopFile);
     if (halt) return record.state.kind === 'planned' ? abandonedBy(halt, record) : stateAfter(halt);
     return rules.autoResume ? undefined : { kind: 'interrupted' };
   }
@@ -88,12 +89,13 @@ export function createStandbyCheck(
     const taken = await driving.takeOver(record.runId);
     if ('holder' in taken || shutdown.aborted) return;
     try {
-      const halted = await haltedState(taken.record);
+      const found = await ports.storedStops.find();
+      const halted = await haltedState(taken.record, found);
       if (!halted && (kind !== 'planned' || taken.record.startedBy !== undefined))
         return await resume(taken.record, taken.fence);
       if (halted) {
         // A stop stays stored until the state that follows from it is written.
-        if (await writeState(record.runId, halted, kind)) await ports.storedStops.clear();
+        if (await writeState(record.runId, halted, kind)) await ports.storedStops.clear(found);
         return;
       }
       await store.releasePipeline(record.runId);

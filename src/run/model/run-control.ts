@@ -100,6 +100,8 @@ export type Refusal =
       readonly because: readonly string[];
     }
   | { readonly reason: 'stop-file'; readonly path: string }
+  /** An unattended start, and a request to halt is stored. `by`: who made it, where that is known. */
+  | { readonly reason: 'stop-stored'; readonly request: 'pause' | 'stop'; readonly by?: Person }
   /** `waitMs`: until the holder's lock can be taken over, if that process is gone; undefined where it is not known. */
   | { readonly reason: 'lease-held'; readonly holder: string; readonly waitMs?: number }
   /**
@@ -141,12 +143,13 @@ export interface RunControl {
   cancelPlan(runId: string, by: Person): Promise<Result<void, Refusal>>;
   /**
    * Starts a planned run, once: a second call is refused with `plan-gone`. `abandonOpen`: an open run that is not
-   * running is abandoned first.
+   * running is abandoned first. `unattended`: the bot starts it by itself, on behalf of that person, so a stored request
+   * to halt is a refusal. The start of a person removes it.
    */
   start(
     runId: string,
     by: Person,
-    options: { location: RunLocation; abandonOpen?: boolean },
+    options: { location: RunLocation; abandonOpen?: boolean; unattended?: boolean },
   ): Promise<Result<RunSnapshot, Refusal>>;
   /** The open run of this pipeline, else the last one; undefined if there was none. */
   current(): Promise<RunSnapshot | undefined>;

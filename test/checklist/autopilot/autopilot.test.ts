@@ -49,7 +49,7 @@ describe('the autopilot', () => {
     expect(withoutNames()).toHaveLength(5);
     finishFlush('a-1');
     await runIsUnderWay(one);
-    expect(world.runs.calls).toEqual(['plan by U1', 'start r-0142 by U1']);
+    expect(world.runs.calls).toEqual(['plan by U1', 'start r-0142 by U1, unattended']);
     await pass(60_000, one);
     await completeRun();
     await until(() => eventsOf('finished').length > 0, one);

@@ -99,4 +99,26 @@ describe('a stop while the control table cannot be written', () => {
     await next.listensTo('completed');
     expect(next.events.some(({ kind }) => kind === 'stopped')).toBe(false);
   });
+
+  test.each(['stop', 'pause'] as const)(
+    'a stored %s refuses the start of a run by the autopilot and stays; the start of a person removes it',
+    async (request) => {
+      const copy = await rig.copy();
+      rig.control.isAway = true;
+      const halting = request === 'stop' ? copy.runs.stop('U9', { now: false }) : copy.runs.pause('U9');
+      expect(await rig.during(halting)).toMatchObject({ refusal: { stored: { kind: 'bucket' } } });
+      rig.control.isAway = false;
+      const location = { channel: 'C1' };
+      const selection = {};
+      const planned = value(
+        await rig.during(copy.runs.plan({ selection, paceSetting: PACE, by: 'U1', location, keep: true })),
+      );
+      const start = (unattended: boolean) => rig.during(copy.runs.start(planned.runId, 'U1', { location, unattended }));
+      for (const _ of ['first', 'again'])
+        expect(await start(true)).toEqual({ ok: false, refusal: { reason: 'stop-stored', request, by: 'U9' } });
+      expect((await rig.invocations()).total).toBe(0);
+      value(await start(false));
+      await copy.listensTo('completed');
+    },
+  );
 });

@@ -152,8 +152,8 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       closedPlans.set(runId, 'abandoned');
       return succeed(undefined);
     },
-    async start(runId, by, { location, abandonOpen }) {
-      calls.push(`start ${runId} by ${by}${abandonOpen ? ', abandoning' : ''}`);
+    async start(runId, by, { location, abandonOpen, unattended }) {
+      calls.push(`start ${runId} by ${by}${abandonOpen ? ', abandoning' : ''}${unattended ? ', unattended' : ''}`);
       const plan = plans.get(runId);
       if (!plan) {
         const state = closedPlans.get(runId);

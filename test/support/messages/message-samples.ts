@@ -90,6 +90,8 @@ export const runRefusals: readonly Refusal[] = [
   { reason: 'no-match', bucket: 'B 1', listed: 3, selection: { prefix: 'P 1', limit: 4, sample: 3, seed: 2 } },
   { reason: 'pace-over-ceiling', asked: 4, ceiling: 3, because: ['A line.'] },
   { reason: 'stop-file', path: '/tmp/x y' },
+  { reason: 'stop-stored', request: 'stop', by: 'U1' },
+  { reason: 'stop-stored', request: 'pause' },
   { reason: 'lease-held', holder: 'Host 1' },
   { reason: 'halt-unread', request: 'stop', fault, stopFile: '/tmp/x y' },
   { reason: 'halt-unread', request: 'pause', fault, stopFile: '/x', stored: { kind: 'file', path: '/tmp/y z' } },

@@ -198,7 +198,7 @@ export async function driveRun(
     try {
       if (last.kind === 'completed') await store.releasePipeline(runId);
       if (last.kind !== 'shutdown')
-        await ports.storedStops.clear().catch((error) => ports.warn('a stored stop was not removed', error));
+        await removeStored().catch((error) => ports.warn('a stored stop was not removed', error));
       // Under the lease: a process that finds an end which is not announced, and nobody at work, announces it.
       if (announced === lastState().kind) await store.markAnnounced(runId);
       else await announceEnd(ended(), leftInFlight, ports, known);
@@ -206,6 +206,8 @@ export async function driveRun(
       await lease.release();
     }
   }
+
+  const removeStored = async () => ports.storedStops.clear(await ports.storedStops.find());
 
   function lastState(): RunState {
     const state = last && stateAfter(last);

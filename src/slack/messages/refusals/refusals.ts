@@ -63,6 +63,11 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
       );
     case 'stop-file':
       return say(...stopFileLines(refusal.path));
+    case 'stop-stored':
+      return say(
+        `Not started: ${refusal.by === undefined ? '' : `${mention(refusal.by)} asked for `}a ${refusal.request}${refusal.by === undefined ? ' was requested' : ''}, and only a person may start the run after that.`,
+        'Press `Start` on its plan, or plan a new run with `/rescan start`.',
+      );
     case 'lease-held':
       return say(
         `Nothing was changed: another process of the bot (${code(refusal.holder, 100)}) may still be at work.`,
