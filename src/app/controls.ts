@@ -79,7 +79,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
     readFault: (error) => expectedFaultOr(error, settings.table),
     warn,
   });
-  const results = assembleResults(context, { starts, store, audit });
+  const results = assembleResults(context, { starts, store, audit, scopes: scopes.manifests });
   const functionLog = assembleFunctionLog(context);
   const diagnoses = assembleDiagnoses(context, { runs, results, functionLog });
   const autopilot = assembleAutopilot(context, { runs, tables, checklist, starts, steps, deploys, results });

@@ -10,13 +10,19 @@ import { expectedFaultOr } from '../pipeline/aws.ts';
 import { findImage, listImages } from '../pipeline/images.ts';
 import { describeFunction } from '../pipeline/invoke/ocr-function.ts';
 import type { RunControl } from '../run/model/run-control.ts';
+import type { ScopeManifests } from '../run/scope/scope-manifests.ts';
 import { createStops } from '../state/stops.ts';
 import type { BotContext } from './context.ts';
 
 /** The results of the pipeline's runs. */
 export function assembleResults(
   context: BotContext,
-  parts: { readonly starts: StartControl; readonly store: ChecklistStore; readonly audit: AuditWriter },
+  parts: {
+    readonly starts: StartControl;
+    readonly store: ChecklistStore;
+    readonly audit: AuditWriter;
+    readonly scopes: ScopeManifests;
+  },
 ): ResultControl {
   const { settings, aws, images } = context;
   return createResults({
@@ -31,6 +37,7 @@ export function assembleResults(
     listImages: () => listImages(aws.s3, images),
     findImage: (key) => findImage(aws.s3, images, key),
     starts: parts.starts,
+    scopes: parts.scopes,
     checklists: auditedSteps(parts.store, parts.audit),
     ignoredFields: settings.diffIgnoredFields,
     samplePeople: settings.validatePeople,

@@ -3,6 +3,7 @@ import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Diff } from '../../results/diff/diff.ts';
+import type { DiffTotals } from '../../results/diff/diff-totals.ts';
 import type { FailureChoice, Failures } from '../../results/failures/failures.ts';
 import type { ReconciledImage } from '../../results/reconcile/reconcile-image.ts';
 import type { ReconcileTotals } from '../../results/reconcile/reconcile-totals.ts';
@@ -14,6 +15,7 @@ import type { Refusal, RunControl, RunPlan } from '../../run/model/run-control.t
 import type { OutcomeRecord, PaceSetting, Person, RunSnapshot, RunState } from '../../run/model/types.ts';
 import type { Scope } from '../../run/scope/scope.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
+import type { ResultScope } from '../results/run-scope.ts';
 import type { TableRefusal } from './table-control.ts';
 
 export type StartRefusal =
@@ -84,6 +86,11 @@ export interface Validation {
   readonly runState?: RunState['kind'];
   /** The run processed only a part of the bucket. */
   readonly isPartial?: boolean;
+  /** The run covered a scope: `now`, `people`, `entryHours` and the counts of `backup` are of its records only. */
+  readonly scope?: ResultScope & {
+    /** The other records of the table, compared with the backup. */
+    readonly outside: DiffTotals['outside'];
+  };
   readonly reconciled?: ReconcileTotals;
   /** Examples of images with a problem. */
   readonly images: readonly ReconciledImage[];
@@ -140,13 +147,18 @@ export interface ResultControl {
     readonly recordAs?: Person;
   }): Promise<Result<Validation, ResultRefusal>>;
   /**
-   * Compares the table with a backup; without an id, with the one from before the last flush, else before the last run.
+   * Compares the table with a backup. Without `backupId`: with the one from before the last flush, else before the last run, and
+   * only the records of the scope that these covered. With `backupId`: every record, or those of the scope `scopeId`.
    */
-  diff(backupId?: string): Promise<Result<DiffNow, ResultRefusal>>;
+  diff(request?: { readonly backupId?: string; readonly scopeId?: string }): Promise<Result<DiffNow, ResultRefusal>>;
+  /** What a run over a scope changed, compared with the backup from before it; undefined where the run covered no scope. */
+  changes(runId: string): Promise<Result<DiffNow | undefined, ResultRefusal>>;
 }
 
 /** A diff, and the run that is still open: it may still write records that the diff shows as removed. */
 export interface DiffNow extends Diff {
+  /** Only the records of this scope were compared; the others are in `totals.outside`. */
+  readonly scope?: ResultScope;
   readonly openRun?: { readonly runId: string; readonly state: RunState['kind'] };
 }
 

@@ -2,6 +2,8 @@ import { findBackup, listBackups } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import { BackupNotFoundError } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { defined } from '../../lib/defined.ts';
+import type { Scope } from '../../run/scope/scope.ts';
 import type { RunRecord } from '../../run/store/run-store.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 
@@ -14,6 +16,8 @@ export interface FlushOnRecord {
   readonly at: number;
   /** The flush belongs to the checklist of the run, so it came before the run. */
   readonly isOfRun: boolean;
+  /** What it deleted; absent where it deleted everything. */
+  readonly scope?: Scope;
 }
 
 /**
@@ -25,12 +29,18 @@ export async function flushesAround(
   root: RunRecord | undefined,
 ): Promise<readonly FlushOnRecord[]> {
   const found: FlushOnRecord[] = [];
-  for await (const { id, runIds } of checklists.list(MAX_CHECKLISTS)) {
+  for await (const { id, runIds, scope } of checklists.list(MAX_CHECKLISTS)) {
     const isOfRun = root !== undefined && runIds.includes(root.runId);
     const flush = (await checklists.steps(id)).find(({ step }) => step === 'flush');
     if (flush?.state === 'done' && flush.found?.kind === 'flush') {
       const isLater = root?.startedAt === undefined || flush.at > root.startedAt;
-      if (isOfRun || isLater) found.push({ backupId: flush.found.backupId, at: flush.at, isOfRun });
+      if (isOfRun || isLater)
+        found.push({
+          backupId: flush.found.backupId,
+          at: flush.at,
+          isOfRun,
+          ...defined({ scope: scope ?? undefined }),
+        });
     }
     if (isOfRun || root === undefined) break;
   }

@@ -1,18 +1,21 @@
 import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
+import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLookAlikes, readSpelling } from '../../lib/look-alike.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import { describeTable } from '../../pipeline/table/table.ts';
+import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
 import { diffWithBackup } from '../../results/diff/diff.ts';
 import { readRunReport } from '../../results/report/run-report.ts';
 import { isOpen } from '../../run/model/run.ts';
+import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
 import { lastOutcomes } from '../../run/store/last-outcomes.ts';
-import { type RunChain, readHistory, rootOf } from '../../run/store/run-chain.ts';
+import { readHistory, rootOf } from '../../run/store/run-chain.ts';
 import type { RunRecord } from '../../run/store/run-store.ts';
 import type {
+  DiffNow,
   FindImage,
   ImageAttempt,
   ResultControl,
@@ -24,6 +27,7 @@ import { refusalOrFault } from '../table-jobs/table-errors.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
 import { chooseForRetry } from './retry-choice.ts';
 import { createRunReader, type RunReaderPorts } from './run-reader.ts';
+import { lastScope, type ResultScope, withScope } from './run-scope.ts';
 import { validatePerson, validateRun } from './validate.ts';
 
 export interface ResultsPorts extends RunReaderPorts {
@@ -31,6 +35,7 @@ export interface ResultsPorts extends RunReaderPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly findImage: FindImage;
+  readonly scopes: Pick<ScopeManifests, 'filterById'>;
   readonly starts: Pick<StartControl, 'plan'>;
   readonly checklists: Pick<ChecklistStore, 'list' | 'steps' | 'setStep'>;
   /** Fields that differ after every rescan. */
@@ -60,12 +65,20 @@ export function createResults(ports: ResultsPorts): ResultControl {
     }
   }
 
-  /** The backup to compare with when none is given: from before the last flush, else from before the last run. */
-  async function backupBefore(chain: RunChain | undefined) {
-    const { arn } = await describeTable(dynamodb, ports.table);
-    const root = chain && rootOf(chain);
-    const [flush] = await flushesAround(ports.checklists, root);
-    return referenceBackup(ports.location, arn, flush, root);
+  /** Compares the records of a scope with a backup. */
+  async function compareWith(backup: BackupRecord | undefined, scope: ResultScope | undefined) {
+    if (!backup) return refuse({ reason: 'table' as const, refusal: { reason: 'no-backup' as const } });
+    const facts = await describeTable(dynamodb, ports.table);
+    requireUsable(backup, facts.arn);
+    const { table, ignoredFields, scopes } = ports;
+    const diff = await withScope(scope, { scopes, keys: keyNamesOf(facts) }, (only) =>
+      diffWithBackup(ports, { table, backupId: backup.id, ignoredFields, ...only }),
+    );
+    // Read last: a run that began meanwhile changed the table during the diff.
+    const { openRunId } = await store.readOpen();
+    const open = openRunId === undefined ? undefined : await store.read(openRunId);
+    const openRun = open && isOpen(open.state) ? { runId: open.runId, state: open.state.kind } : undefined;
+    return succeed<DiffNow>({ ...diff, ...defined({ openRun, scope }) });
   }
 
   const outcomesOf = ({ runId, plan }: RunRecord) => lastOutcomes(() => store.journal(runId, 0), plan.total);
@@ -157,21 +170,27 @@ export function createResults(ports: ResultsPorts): ResultControl {
           ...defined({ recordAs }),
         });
       }),
-    diff: (backupId) =>
+    diff: ({ backupId, scopeId } = {}) =>
       orRefusal(async () => {
-        const backup =
-          backupId === undefined
-            ? await backupBefore(valueOrNone(await reader.chain()))
-            : await findBackup(ports.location, backupId);
-        if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
-        requireUsable(backup, (await describeTable(dynamodb, ports.table)).arn);
-        const { table, ignoredFields } = ports;
-        const diff = await diffWithBackup(ports, { table, backupId: backup.id, ignoredFields });
-        // Read last: a run that began meanwhile changed the table during the diff.
-        const { openRunId } = await store.readOpen();
-        const open = openRunId === undefined ? undefined : await store.read(openRunId);
-        const openRun = open && isOpen(open.state) ? { runId: open.runId, state: open.state.kind } : undefined;
-        return succeed({ ...diff, ...defined({ openRun }) });
+        if (backupId !== undefined) {
+          const scope = scopeId === undefined ? undefined : { id: scopeId };
+          return compareWith(await findBackup(ports.location, backupId), scope);
+        }
+        const chain = valueOrNone(await reader.chain());
+        const root = chain && rootOf(chain);
+        const { arn } = await describeTable(dynamodb, ports.table);
+        const [flush] = await flushesAround(ports.checklists, root);
+        return compareWith(await referenceBackup(ports.location, arn, flush, root), lastScope(root, flush));
+      }),
+    changes: (runId) =>
+      orRefusal(async () => {
+        const run = await reader.run(runId);
+        if (!run.ok) return run;
+        const { scope } = run.value.plan.selection;
+        if (!scope) return succeed(undefined);
+        const { arn } = await describeTable(dynamodb, ports.table);
+        const flush = (await flushesAround(ports.checklists, run.value)).find(({ isOfRun }) => isOfRun);
+        return compareWith(await referenceBackup(ports.location, arn, flush, run.value), scope);
       }),
   };
 }

@@ -7,17 +7,21 @@ import { readSpelling } from '../../lib/look-alike.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
-import type { KindCounts } from '../../pipeline/table/records.ts';
+import { countsOf, emptyTally, RECORD_KINDS } from '../../pipeline/table/records.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { diffWithBackup } from '../../results/diff/diff.ts';
 import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
 import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
 import { compareEntryHours } from '../../results/report/entry-hours.ts';
 import { comparePeople, findLikePeople, type PersonComparison } from '../../results/report/people.ts';
 import { fewerEntries, judgeValidation } from '../../results/report/validation.ts';
+import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
+import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
 import { type RunChain, rootOf } from '../../run/store/run-chain.ts';
 import type { ResultRefusal, Validation } from '../contracts/result-control.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
+import { lastScope, withScope } from './run-scope.ts';
 
 export interface ValidatePorts {
   readonly dynamodb: DynamoDBClient;
@@ -30,6 +34,7 @@ export interface ValidatePorts {
   readonly ignoredFields: readonly string[];
   /** How many people a validation compares. */
   readonly samplePeople: number;
+  readonly scopes: Pick<ScopeManifests, 'filterById'>;
   readonly reconcileChain: (chain: RunChain) => Promise<Reconciliation>;
 }
 
@@ -64,7 +69,8 @@ export async function validatePerson(
   }
   if (isEmpty(people)) return refuse({ reason: 'no-such-person', person, backupId: backup.id });
   const now = await countByKind(ports.dynamodb, ports.table, { keys: keyNamesOf(facts) });
-  const about = { now, people, backup, ...(await hoursIfFewer(ports, backup, now)) };
+  const hours = fewerEntries(backup, now) > 0 ? { entryHours: await compareEntryHours(ports, backup) } : {};
+  const about = { now, people, backup, ...hours };
   return succeed({ ...about, ...judgeValidation(about), runIds: [], images: [] });
 }
 
@@ -79,22 +85,35 @@ export async function validateRun(
   const root = rootOf(chain);
   const facts = await describeTable(dynamodb, table);
   const flushes = await flushesAround(ports.checklists, root);
-  const flushedAt = flushes.find(({ at }) => root.startedAt !== undefined && at > root.startedAt)?.at;
-  const backup = await backupFor(ports, facts, chain);
-  const people = backup
-    ? await comparePeople(ports, {
-        backup,
-        choice: { kind: 'sample', size: ports.samplePeople, seed },
-        ignoredFields: ports.ignoredFields,
-      })
-    : [];
+  const later = flushes.find(({ at }) => root.startedAt !== undefined && at > root.startedAt);
+  const flushed = later && { at: later.at, ...defined({ what: lastScope(undefined, later)?.what }) };
+  const whole = await backupFor(ports, facts, chain);
+  const { scope } = root.plan.selection;
+  const keys = keyNamesOf(facts);
+  const compared = await withScope(scope, { scopes: ports.scopes, keys }, async (only) => {
+    const choice = { kind: 'sample' as const, size: ports.samplePeople, seed };
+    const people = whole
+      ? await comparePeople(ports, { backup: whole, choice, ignoredFields: ports.ignoredFields, ...only })
+      : [];
+    const covered =
+      whole && scope
+        ? await countScope(ports, whole, only)
+        : { now: await countByKind(dynamodb, table, { keys, ...(only.covers && { only: { covers: only.covers } }) }) };
+    const before = 'before' in covered ? covered.before : whole?.counts;
+    const isFewer = before !== undefined && fewerEntries({ counts: before }, covered.now) > 0;
+    return {
+      now: covered.now,
+      people,
+      ...(whole && before && { backup: { ...whole, counts: before } }),
+      ...(whole && isFewer && { entryHours: await compareEntryHours(ports, whole, only) }),
+      ...(scope && 'outside' in covered && { scope: { ...scope, outside: covered.outside } }),
+    };
+  });
   const joined = await ports.reconcileChain(chain);
   try {
-    const now = await countByKind(dynamodb, table, { keys: keyNamesOf(facts) });
-    const hours = await hoursIfFewer(ports, backup, now);
-    const about = { now, people, reconciled: joined.totals, ...hours, ...defined({ backup }) };
+    const about = { ...compared, reconciled: joined.totals };
     const runState = chain[0].state.kind;
-    const judged = judgeValidation({ ...about, runState, ...defined({ flushedAt }) });
+    const judged = judgeValidation({ ...about, runState, ...defined({ flushed }) });
     const images: ReconciledImage[] = [];
     for await (const image of joined.images(EXAMPLE_KINDS)) {
       images.push(image);
@@ -116,13 +135,24 @@ export async function validateRun(
   }
 }
 
-/** Where the table has fewer entries than the backup, the hours tell whether something is missing. */
-const hoursIfFewer = async (
+/** The records of a scope in the backup and in the table, and the differences of all others. */
+async function countScope(
   ports: ValidatePorts,
-  backup: BackupRecord | undefined,
-  now: KindCounts,
-): Promise<Pick<Validation, 'entryHours'>> =>
-  backup && fewerEntries(backup, now) > 0 ? { entryHours: await compareEntryHours(ports, backup) } : {};
+  backup: BackupRecord,
+  only: { readonly covers?: ScopeFilter['covers'] },
+) {
+  const { table, ignoredFields } = ports;
+  const diff = await diffWithBackup(ports, { table, backupId: backup.id, ignoredFields, ...only });
+  await diff.dispose();
+  const { byRecord, outside } = diff.totals;
+  const [before, now] = [emptyTally(), emptyTally()];
+  for (const kind of RECORD_KINDS) {
+    const { removed, changed, added, moved, same } = byRecord[kind];
+    before[kind] = removed + changed + moved + same;
+    now[kind] = added + changed + moved + same;
+  }
+  return { before: countsOf(before), now: countsOf(now), outside };
+}
 
 async function backupFor(ports: ValidatePorts, { arn }: TableFacts, chain: RunChain | undefined) {
   const root = chain && rootOf(chain);

@@ -7,6 +7,14 @@ import { scanTable } from './scan.ts';
 /** The hash key of a person: `Nik Coultas` is stored as `Nik_Coultas` (pipeline.md, "DynamoDB table"). */
 export const hashOfResource = (resourceName: string): string => resourceName.trim().replaceAll(' ', '_');
 
+/** One text for the spellings of a person in commands, replies and the table: case, spaces, underscores, Unicode forms. */
+export const normalisePerson = (name: string): string =>
+  name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[\s_]+/g, '_')
+    .replace(/^_|_$/g, '');
+
 export interface RecordsRead extends ReadOptions {
   readonly keys: KeyNames;
   /** Return only these attributes. */

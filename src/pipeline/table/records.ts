@@ -1,4 +1,4 @@
-import { attributeOf, type Item } from './item.ts';
+import { attributeOf, type Item, textOf } from './item.ts';
 
 /** pipeline.md, "Several kinds of record share it". */
 export const RECORD_KINDS = ['entry', 'zero-hour', 'rejected', 'coverage', 'failed'] as const;
@@ -22,6 +22,10 @@ export const KIND_ATTRIBUTES = [
 
 /** The attributes that name the image of a record: `ImageKey` of a failed image, `SourceImage` of any other record. */
 export const IMAGE_ATTRIBUTES = ['SourceImage', 'ImageKey'] as const;
+
+/** The image that a record names, as it spells it; undefined where it names none. */
+export const imageNamedBy = (item: Item, kind: RecordKind): string | undefined =>
+  (kind === 'failed' ? textOf(item.ImageKey) : undefined) ?? textOf(item.SourceImage);
 
 /** The names of the table's key attributes; `range` is absent when the table has no sort key. */
 export interface KeyNames {

@@ -1,3 +1,4 @@
+import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { type Decimal, formatDecimal, minus, parseDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import type { LineSorterOptions } from '../../lib/disk/external-sort.ts';
 import { createTotalsByName, type TopTotals, type TotalsRules } from '../../lib/disk/totals-by-name.ts';
@@ -51,6 +52,8 @@ export interface DiffTotals {
   /** Records without a difference. `sameExceptIgnored` of them differ in noise (see `changeKinds`). */
   readonly same: number;
   readonly sameExceptIgnored: number;
+  /** Records outside the scope of the diff; all 0 where it has none. Noise counts as `same`, a moved record as removed and added. */
+  readonly outside: Readonly<Record<DifferenceKind | 'same', number>>;
   /** By kind of record. A changed record counts with its kind in the table. */
   readonly byRecord: Readonly<Record<RecordKind, Readonly<Record<DiffKind | 'same', number>>>>;
   /** Removed timesheet entries that name no image: corrections by hand, which no rescan restores. */
@@ -165,6 +168,7 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
     moved: emptyTally(),
     same: emptyTally(),
   };
+  const outside = { removed: 0, changed: 0, added: 0, same: 0 };
   const byPerson = createTotalsByName(people, options);
   const byField = createTotalsByName(fields, options);
   const byMove = createTotalsByName(moves, options);
@@ -210,6 +214,9 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
       counts.same += 1;
       byRecord.same[record] += 1;
       if (hasIgnoredDifference) counts.sameExceptIgnored += 1;
+    },
+    addOutside(kind: DifferenceKind | 'same'): void {
+      outside[kind] += 1;
     },
     addEmptied(changes: readonly FieldChange[]): void {
       for (const { name } of changes) emptied.add(name, 1);
@@ -268,6 +275,7 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
       });
       return {
         ...counts,
+        outside,
         byRecord: {
           entry: ofRecord('entry'),
           'zero-hour': ofRecord('zero-hour'),

@@ -26,7 +26,7 @@ export interface DiffRequest {
   readonly ignoredFields?: readonly string[];
   /** Only records of these kinds, on either side; all by default. */
   readonly kinds?: readonly RecordKind[];
-  /** Only records for which this is true, on either side; all by default. */
+  /** Only keys whose record in the backup or in the table is of a scope; all by default. The others are only counted. */
   readonly covers?: (item: Item) => boolean;
   /** How many people and fields the totals list; 20 by default. */
   readonly top?: number;
@@ -129,7 +129,6 @@ async function sortBothSides(
   const read = { tableItems: 0, backupItems: 0, compared: 0 };
   const addItem = (side: typeof BACKUP | typeof TABLE, key: string, item: Item, json: string) => {
     if (request.kinds !== undefined && !request.kinds.includes(kindOfRecord(item, names))) return;
-    if (request.covers !== undefined && !request.covers(item)) return;
     sorter.add(`${key}\t${side}${json}`);
   };
   const failed = new AbortController();
@@ -173,6 +172,7 @@ async function sortBothSides(
 /** Returns a function that compares the two sides of a key, adds to the totals, and writes differences to the files. */
 function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, totals: DiffTotalsBuilder) {
   const kindOf = changeKinds(request.ignoredFields);
+  const { covers } = request;
   return (key: string, values: readonly string[]): void => {
     const sides = new Map(values.map((value) => [value[0], value.slice(1)]));
     if (sides.size < values.length) throw new Error(`One side of the diff has the key ${key.slice(0, 200)} twice.`);
@@ -181,6 +181,12 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, tot
     const after: Item | undefined = tableJson === undefined ? undefined : JSON.parse(tableJson);
     const record = kindOfRecord(after ?? before ?? {}, keys);
     const pair = { record };
+    if (covers && ![before, after].some((side) => side !== undefined && covers(side))) {
+      if (!before || !after) return totals.addOutside(before ? 'removed' : 'added');
+      const isChanged =
+        backupJson !== tableJson && changedFields(before, after).some((field) => kindOf(field) === 'meaningful');
+      return totals.addOutside(isChanged ? 'changed' : 'same');
+    }
     if (before !== undefined && after !== undefined) {
       // Most records are the same: nothing is built for them.
       if (backupJson === tableJson) return totals.addSame(record, false);

@@ -1,16 +1,7 @@
 import type { Item } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { imageNamedBy, type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 import { ANY_TIME, peopleOf, timeIn, type WrittenRows, writtenRowsOf } from '../../run/proof/row-proof.ts';
 import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
-
-/**
- * The image that a record names: `ImageKey` of a failure, `SourceImage` of any other record; undefined when it names
- * none.
- */
-function imageOf(item: Item, record: RecordKind): string | undefined {
-  const value = record === 'failed' ? (item.ImageKey ?? item.SourceImage) : item.SourceImage;
-  return value !== undefined && 'S' in value ? value.S : undefined;
-}
 
 /** The records of one page, by image. */
 export interface PageRows {
@@ -42,7 +33,7 @@ export function rowsOfPage(
       addWritten(ANYBODY, { ...ANY_TIME, newestAt: rows.newestAt });
       for (const person of peopleOf(item, keys)) addWritten(person, rows);
     }
-    const image = imageOf(item, record);
+    const image = imageNamedBy(item, record);
     onRecord(record, image !== undefined);
     if (image === undefined) continue;
     const time = record === 'failed' ? 'newestFailure' : 'newestRow';

@@ -1,7 +1,7 @@
 import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile, readJsonLines } from '../../lib/disk/lines.ts';
-import { normalisePerson } from '../../run/proof/image-spelling.ts';
+import { normalisePerson } from '../../pipeline/table/image-rows.ts';
 import { ANY_TIME, CLOCK_SKEW_MS, type WrittenRows } from '../../run/proof/row-proof.ts';
 import {
   type DecideBy,

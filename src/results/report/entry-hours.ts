@@ -45,7 +45,8 @@ const SEGMENTS = 2;
 export async function compareEntryHours(
   parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
   backup: BackupRecord,
-  signal?: AbortSignal,
+  /** Only of the records for which this is true, on each side. */
+  { covers, signal }: { readonly covers?: (item: Item) => boolean; readonly signal?: AbortSignal } = {},
 ): Promise<EntryHoursComparison> {
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
@@ -73,6 +74,7 @@ export async function compareEntryHours(
     let sum: Decimal = ZERO;
     return {
       add(item: Item): void {
+        if (covers && !covers(item)) return;
         const record = kindOfRecord(item, names);
         if (record !== 'entry' && record !== 'zero-hour') return;
         entries += 1;

@@ -114,9 +114,11 @@ export async function comparePeople(
     readonly backup: BackupRecord;
     readonly choice: PeopleChoice;
     readonly ignoredFields?: readonly string[];
+    /** Only people with such records in the backup, and only these records. */
+    readonly covers?: (item: Item) => boolean;
   },
 ): Promise<readonly PersonComparison[]> {
-  const { backup, choice } = request;
+  const { backup, choice, covers } = request;
   const names = keyNamesOf(backup.table);
   const keyOf = keyReader(backup.table.keys);
   const changeKind = changeKinds(request.ignoredFields);
@@ -126,6 +128,7 @@ export async function comparePeople(
     const kind = kindOfRecord(item, names);
     const person = textOf(item[names.hash]);
     if (person === undefined || (kind !== 'entry' && kind !== 'zero-hour')) return;
+    if (covers && !covers(item)) return;
     if (sample) {
       const { isIn, dropped } = sample.offer(person);
       if (dropped !== undefined) before.delete(dropped);
@@ -153,7 +156,10 @@ export async function comparePeople(
     for await (const items of queryItems(parts.dynamodb, backup.table.name, { hash }))
       for (const item of items) {
         const kind = kindOfRecord(item, names);
-        if (kind === 'entry' || kind === 'zero-hour') after.set(keyText(keyOf(item)), item);
+        if (kind !== 'entry' && kind !== 'zero-hour') continue;
+        const key = keyText(keyOf(item));
+        // Another image may have written a record of the scope again.
+        if (!covers || covers(item) || before.get(person)?.has(key)) after.set(key, item);
       }
     compared.push(compare(person, before.get(person) ?? new Map(), after));
   }

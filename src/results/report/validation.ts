@@ -16,8 +16,8 @@ export type ValidationProblem =
   | { readonly kind: 'outcome-of-no-image'; readonly images: number; readonly weight: 'proof' }
   /** While images are being processed nothing can be proven. */
   | { readonly kind: 'still-running'; readonly weight: 'open' }
-  /** The table was flushed after the run had started, so what the run wrote before is gone. `at`: epoch ms. */
-  | { readonly kind: 'flushed-since'; readonly at: number; readonly weight: 'doubt' }
+  /** Records were deleted after the run had started: all, or those of the scope `what`. `at`: epoch ms. */
+  | { readonly kind: 'flushed-since'; readonly at: number; readonly what?: string; readonly weight: 'doubt' }
   | { readonly kind: 'failed'; readonly images: number; readonly unlogged: number; readonly weight: 'doubt' }
   /** Processed images whose rows may have been overwritten by another image of the same person, date and project. */
   | { readonly kind: 'rows-unclear'; readonly images: number; readonly weight: 'proof' | 'doubt' }
@@ -56,8 +56,8 @@ export interface ValidationFacts {
   readonly reconciled?: ReconcileTotals;
   /** The state of the newest run whose outcomes count. */
   readonly runState?: RunState['kind'];
-  /** When the table was flushed after the run had started, epoch ms. */
-  readonly flushedAt?: number;
+  /** The flush after the run had started: when (epoch ms), and of which scope if not of everything. */
+  readonly flushed?: { readonly at: number; readonly what?: string };
   /** Records by kind in the table now. */
   readonly now: KindCounts;
   /** The backup with which the table is compared. */
@@ -73,11 +73,11 @@ export function judgeValidation(facts: ValidationFacts): {
   /** `proof` first, then `open`, then `doubt`. */
   readonly problems: readonly ValidationProblem[];
 } {
-  const { reconciled, runState, flushedAt } = facts;
+  const { reconciled, runState, flushed } = facts;
   const problems: ValidationProblem[] = [
     ...(runState === 'running' ? [{ kind: 'still-running', weight: 'open' } as const] : []),
     ...(reconciled ? imageProblems(reconciled, runState) : []),
-    ...(flushedAt === undefined ? [] : [{ kind: 'flushed-since', at: flushedAt, weight: 'doubt' } as const]),
+    ...(flushed === undefined ? [] : [{ kind: 'flushed-since', ...flushed, weight: 'doubt' } as const]),
     ...tableProblems(facts),
     ...peopleProblems(facts.people),
   ].map((problem, _, all) =>

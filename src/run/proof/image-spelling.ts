@@ -25,14 +25,3 @@ function decode(key: string): string {
     return key.replaceAll('+', ' ');
   }
 }
-
-/**
- * One text for the spellings of a person in the function's replies and in the table: case, spaces, underscores, Unicode
- * forms.
- */
-export const normalisePerson = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[\s_]+/g, '_')
-    .replace(/^_|_$/g, '');

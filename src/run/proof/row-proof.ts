@@ -1,8 +1,8 @@
 import { defined } from '../../lib/defined.ts';
+import { normalisePerson } from '../../pipeline/table/image-rows.ts';
 import { type Item, textOf } from '../../pipeline/table/item.ts';
 import { type KeyNames, kindOfRecord } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../model/types.ts';
-import { normalisePerson } from './image-spelling.ts';
 
 /** The rows that an invocation says it wrote. */
 export interface RowClaim {

@@ -1,5 +1,5 @@
 import { type Item, textOf } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { imageNamedBy, type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 
 /** What decides to which image, person and days a record belongs (pipeline.md, "DynamoDB table"). */
 export interface RecordFacts {
@@ -22,7 +22,7 @@ const DAY = /\d{4}-\d{2}-\d{2}/;
 /** Reads these facts from a record. `bucket`: a record may name its image as `s3://bucket/key`. */
 export function factsOfRecord(item: Item, keys: KeyNames, bucket: string): RecordFacts {
   const kind = kindOfRecord(item, keys);
-  const image = (kind === 'failed' ? textOf(item.ImageKey) : undefined) ?? textOf(item.SourceImage);
+  const image = imageNamedBy(item, kind);
   const [person] = (textOf(item[keys.hash]) ?? '').split('#');
   const range = keys.range === undefined ? undefined : textOf(item[keys.range]);
   const day = textOf(item.Date) ?? DAY.exec(range ?? '')?.[0];
@@ -44,11 +44,3 @@ function withoutBucket(name: string, bucket: string): string {
   const uri = `s3://${bucket}/`;
   return name.startsWith(uri) ? name.slice(uri.length) : name;
 }
-
-/** One text for the spellings of a person in commands, replies and the table: case, spaces, underscores, Unicode forms. */
-export const normalisePerson = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[\s_]+/g, '_')
-    .replace(/^_|_$/g, '');

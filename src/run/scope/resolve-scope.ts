@@ -5,11 +5,12 @@ import { createTotalsByName, type TotalsByName } from '../../lib/disk/totals-by-
 import { suggestNearest } from '../../lib/nearest.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { BucketImage } from '../../pipeline/images.ts';
+import { normalisePerson } from '../../pipeline/table/image-rows.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { countsOf, emptyTally, type KeyNames, RECORD_KINDS, type RecordKind } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../model/types.ts';
 import type { ManifestIndex } from '../plan/manifest.ts';
-import { factsOfRecord, normalisePerson, type RecordFacts } from './record-facts.ts';
+import { factsOfRecord, type RecordFacts } from './record-facts.ts';
 import {
   criteriaOf,
   type LeftOut,

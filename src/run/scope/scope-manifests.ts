@@ -17,6 +17,8 @@ export interface ScopeManifests {
   images(scope: ScopeReference): AsyncIterable<ManifestEntry>;
   /** Which records belong to a scope. @throws ManifestError */
   filter(scope: ScopeReference, keys: KeyNames): Promise<ScopeFilter>;
+  /** The same to read results, where nothing depends on the number of records. @throws ManifestError */
+  filterById(id: string, keys: KeyNames): Promise<ScopeFilter>;
 }
 
 /** @param bucket The bucket of the images, because a record may name an image with its bucket. */
@@ -31,5 +33,9 @@ export function createScopeManifests(store: ManifestStore, bucket: string): Scop
     write: store.write,
     images,
     filter: (scope, keys) => createScopeFilter(images(scope), { count: scope.images, keys, bucket }),
+    async filterById(id, keys) {
+      const { count } = await store.index(id);
+      return createScopeFilter(store.read(id, 0), { count, keys, bucket });
+    },
   };
 }

@@ -87,7 +87,10 @@ export function resultActions(ports: {
     [ACTION.putBack]: {
       role: 'operator',
       isHeavy: () => true,
-      execute: (click) => putBack.open(click.triggerId, { backupId: click.value }, click),
+      execute(click) {
+        const [backupId = '', scopeId] = click.value.split('@');
+        return putBack.open(click.triggerId, { backupId, ...defined({ scopeId }) }, click);
+      },
     },
   };
 }

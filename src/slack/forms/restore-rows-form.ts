@@ -1,6 +1,6 @@
 import type { ModalView } from '@slack/types';
 import { shortBackupId } from '../../backup/format/backup-record.ts';
-import type { ResultControl } from '../../checklist/contracts/result-control.ts';
+import type { DiffNow, ResultControl } from '../../checklist/contracts/result-control.ts';
 import { MAX_NAMED_FIELDS, MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLookAlikes, readSpelling } from '../../lib/look-alike.ts';
@@ -59,7 +59,7 @@ export function createRestoreRowsForm(ports: {
     { backupId, ...wanted }: RowsListed & { readonly backupId?: string },
     channel: string,
   ): Promise<ModalView> {
-    const found = await ports.results.diff(backupId);
+    const found = await ports.results.diff(defined({ backupId, scopeId: wanted.scopeId }));
     if (!found.ok) return refusalView(TITLE, resultRefusalMessage(found.refusal).text.split('\n'));
     const diff = found.value;
     const { person } = wanted;
@@ -69,7 +69,10 @@ export function createRestoreRowsForm(ports: {
         ...(await listRemoved(diff, of)),
         ...(await listChanged(diff, of)),
       });
-      const asked = person === undefined ? wanted : { ...wanted, person: readSpelling(person) };
+      const asked = {
+        ...wanted,
+        ...defined({ scopeId: diff.scope?.id, person: person === undefined ? undefined : readSpelling(person) }),
+      };
       let listed: RowsListed = asked;
       let lists = await listsOf(listed);
       const names =
@@ -90,7 +93,7 @@ export function createRestoreRowsForm(ports: {
                   backupId: diff.backup.id,
                   table: diff.backup.table.name,
                   channel,
-                  notes: [...openRunLines(openRun), ...movedLines(diff)],
+                  notes: [...openRunLines(openRun), ...movedLines(diff), ...scopeNote(diff)],
                   listed,
                 });
       return view;
@@ -106,7 +109,7 @@ export function createRestoreRowsForm(ports: {
       return fillForm({ viewId, title: TITLE }, read, ports.updateView, requester);
     },
     async ask(choice, reason, requester) {
-      const found = await ports.results.diff(choice.backupId);
+      const found = await ports.results.diff(defined({ backupId: choice.backupId, scopeId: choice.scopeId }));
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const diff = found.value;
       try {
@@ -159,6 +162,9 @@ async function likePeople(diff: Diff, { person = '' }: RowsListed): Promise<read
   }
   return found.names();
 }
+
+const scopeNote = ({ scope }: Pick<DiffNow, 'scope'>): readonly string[] =>
+  scope ? ['Only records of the scope of the rescan are listed.'] : [];
 
 /** Moved records are neither removed nor changed. */
 const movedLines = ({ totals: { moved, movedHours } }: Pick<Diff, 'totals'>): readonly string[] =>

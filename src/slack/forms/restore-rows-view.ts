@@ -34,6 +34,8 @@ export interface Changed extends Overwrite {
 export interface RowsListed {
   readonly person?: string;
   readonly field?: string;
+  /** Only records of this scope. */
+  readonly scopeId?: string;
 }
 
 /** Which of them to restore: some, all removed ones that were made by hand, all removed, all changed, or both. */
@@ -47,6 +49,7 @@ const carriedSchema = z.strictObject({
   channel: z.string(),
   person: z.string().exactOptional(),
   field: z.string().exactOptional(),
+  scopeId: z.string().exactOptional(),
 });
 const selectedSchema = z.object({ selected_options: z.array(z.looseObject({ value: z.string() })).nullish() });
 const valuesSchema = z.looseObject({

@@ -1,6 +1,6 @@
-import type { ResultControl } from '../../checklist/contracts/result-control.ts';
+import type { DiffNow, ResultControl } from '../../checklist/contracts/result-control.ts';
 import { csvParts } from '../../lib/csv/parts.ts';
-import type { Diff } from '../../results/diff/diff.ts';
+import { defined } from '../../lib/defined.ts';
 import { diffCsvColumns, diffRows } from '../../results/diff/diff-csv.ts';
 import { failureCsvColumns } from '../../results/failures/failure-columns.ts';
 import type { Failures } from '../../results/failures/failures.ts';
@@ -26,7 +26,7 @@ export interface ResultFiles {
   /** Uploads failures that were read already. Returns the number of files. @throws what the upload throws. */
   shareFailures(found: Failures, location: FileLocation): Promise<number>;
   /** The same for a diff. */
-  shareDiff(diff: Diff, location: FileLocation): Promise<number>;
+  shareDiff(diff: DiffNow, location: FileLocation): Promise<number>;
 }
 
 export function createResultFiles(ports: { results: ResultControl; files: FileUpload }): ResultFiles {
@@ -43,12 +43,13 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       files: csvParts(failureCsvColumns, rows(), { name: 'failed-images', maxBytes: MAX_FILE_BYTES }),
     });
   };
-  const shareDiff = (diff: Diff, location: FileLocation) => {
+  const shareDiff = (diff: DiffNow, location: FileLocation) => {
     const { removed, changed, added, moved } = diff.totals;
+    const whose = diff.scope ? 'Changes of the scope' : 'Changes';
     return files.share({
       ...location,
       comment: comment(
-        `Changes since backup ${diff.backup.id} (${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(moved)} moved)`,
+        `${whose} since backup ${diff.backup.id} (${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(moved)} moved)`,
       ),
       files: csvParts(diffCsvColumns(diff.keys), diffRows(diff.entries()), { name: 'diff', maxBytes: MAX_FILE_BYTES }),
     });
@@ -84,7 +85,7 @@ export function createResultFiles(ports: { results: ResultControl; files: FileUp
       }
     },
     async diff(location, backupId) {
-      const found = await results.diff(backupId);
+      const found = await results.diff(defined({ backupId }));
       if (!found.ok) return resultRefusalMessage(found.refusal);
       try {
         const shared = await shareDiff(found.value, location);

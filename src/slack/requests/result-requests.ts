@@ -1,6 +1,7 @@
-import type { ResultControl, RetryRequest } from '../../checklist/contracts/result-control.ts';
+import type { DiffNow, ResultControl, RetryRequest } from '../../checklist/contracts/result-control.ts';
 import type { DiagnoseControl } from '../../checklist/results/diagnoses.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import type { DiffEntry } from '../../results/diff/diff-entry.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { Requester } from '../commands/command.ts';
@@ -35,6 +36,16 @@ export interface ResultRequests {
 }
 
 const MOST_EXAMPLES = 5;
+
+/** The removed and added entries that the message of a diff shows. */
+export async function firstEntries(diff: Pick<DiffNow, 'entries'>): Promise<readonly DiffEntry[]> {
+  const examples: DiffEntry[] = [];
+  for await (const entry of diff.entries(['removed', 'added'])) {
+    examples.push(entry);
+    if (examples.length >= MOST_EXAMPLES) break;
+  }
+  return examples;
+}
 
 /** Below the result that a viewer asked for. */
 const NOT_RECORDED =
@@ -77,23 +88,19 @@ export function createResultRequests(ports: {
       return answers.offer(channel, isRecorded ? message : withNote(message, NOT_RECORDED));
     },
     async showDiff(backupId, requester) {
-      const found = await results.diff(backupId);
+      const found = await results.diff(defined({ backupId }));
       if (!found.ok) return resultRefusalMessage(found.refusal);
       const diff = found.value;
       try {
-        const examples: DiffEntry[] = [];
-        for await (const entry of diff.entries(['removed', 'added'])) {
-          examples.push(entry);
-          if (examples.length >= MOST_EXAMPLES) break;
-        }
-        const message = diffMessage(diff, examples, clock.now());
+        const message = diffMessage(diff, await firstEntries(diff), clock.now());
         const { where, ...location } = await ports.places.find(requester);
         try {
           const shared = await ports.files.shareDiff(diff, location);
           const note = `The full list is in the CSV in ${where}.`;
           return await answers.offer(requester.channel, shared === 0 ? message : withNote(message, note));
         } catch (error) {
-          const refused = fileErrorMessage(error, 'the changes', `/rescan export diff ${diff.backup.id}`);
+          const again = diff.scope ? '/rescan export diff' : `/rescan export diff ${diff.backup.id}`;
+          const refused = fileErrorMessage(error, 'the changes', again);
           return await answers.offer(requester.channel, withNote(message, refused.text.split('\n').join(' ')));
         }
       } finally {

@@ -16,9 +16,12 @@ import { createFollowUpRunner, type Step } from '../delivery/follow-up-runner.ts
 import type { IsDeleted } from '../delivery/message-locations.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, say } from '../messages/kit/message.ts';
+import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { diagnosisMessage } from '../messages/results/diagnosis-message.ts';
+import { diffMessage } from '../messages/results/diff-message.ts';
 import { reportMessage } from '../messages/results/report-message.ts';
 import type { FileLocation, ResultFiles } from '../requests/result-files.ts';
+import { firstEntries } from '../requests/result-requests.ts';
 
 /** The ends of a run that have a follow-up. */
 const ENDS_WITH_FOLLOW_UP = ['completed', 'stopped', 'tripped'] as const;
@@ -51,7 +54,7 @@ export interface RunFollowUps {
 }
 
 export interface FollowUpPorts {
-  readonly results: Pick<ResultControl, 'report' | 'failures'>;
+  readonly results: Pick<ResultControl, 'report' | 'failures' | 'changes'>;
   readonly diagnoses: DiagnoseControl;
   readonly files: Pick<ResultFiles, 'shareFailures'>;
   readonly runs: Pick<RunControl, 'location' | 'read'>;
@@ -81,6 +84,7 @@ async function executeFollowUp(followUp: FollowUp, step: Step, ports: FollowUpPo
       if (found.ok) await thread.post(diagnosisMessage(found.value, ports.clock.now()));
     });
   await step('report', () => postReport(run, thread, ports));
+  if (kind === 'completed') await step('changes', () => postChanges(run, thread, ports));
   if (numbersOf(run).toRetry > 0 || kind === 'tripped') await step('csv', () => shareFailures(run, thread, ports));
 }
 
@@ -116,6 +120,24 @@ async function postReport(run: RunSnapshot, thread: ResultThread, ports: FollowU
   await failures.dispose();
   const about = { expected: report.value.expected, causes: failures.totals.causesInRun };
   await thread.post(reportMessage(run, report.value, about));
+}
+
+/** What a run over a scope changed for its people. Other runs have no such message. */
+async function postChanges({ runId }: RunSnapshot, thread: ResultThread, ports: FollowUpPorts): Promise<void> {
+  const found = await ports.results.changes(runId);
+  if (!found.ok) {
+    const { refusal } = found;
+    if (refusal.reason === 'table' && refusal.refusal.reason === 'fault')
+      throw new Error(`The changes of ${runId} cannot be read: ${refusal.refusal.fault.message}`);
+    return thread.post(resultRefusalMessage(refusal));
+  }
+  const changes = found.value;
+  if (!changes) return;
+  try {
+    await thread.post(diffMessage(changes, await firstEntries(changes), ports.clock.now()));
+  } finally {
+    await changes.dispose();
+  }
 }
 
 async function readFailures(runId: string, { results }: FollowUpPorts) {

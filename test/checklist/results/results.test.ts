@@ -4,6 +4,8 @@ import { createChecklistStore } from '../../../src/checklist/steps/checklist-sto
 import { systemClock } from '../../../src/lib/clock.ts';
 import { FIELDS_CHANGED_BY_EVERY_RUN } from '../../../src/results/diff/noise.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
+import { createManifestStore } from '../../../src/run/plan/manifest-store.ts';
+import { createScopeManifests } from '../../../src/run/scope/scope-manifests.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
@@ -27,6 +29,11 @@ async function pipeline(entries: number) {
   const table = await world.table(Array.from({ length: entries }, (_, index) => entryOf(index)));
   const store = createRunStore(control, name);
   const checklists = createChecklistStore(control, name);
+  const sizes = new Map<string, number>();
+  const scopes = createScopeManifests(
+    createManifestStore(location.s3, { ...location, prefix: `${name}/` }, 'scopes'),
+    'images',
+  );
   const results = createResults({
     dynamodb,
     location,
@@ -35,11 +42,13 @@ async function pipeline(entries: number) {
     clock: systemClock,
     random: () => 0.5,
     store,
-    async *manifest() {
-      for (let index = 0; index < entries; index++) yield { index, key: imageOf(index), size: 1 };
+    async *manifest(runId) {
+      const images = sizes.get(runId) ?? entries;
+      for (let index = 0; index < images; index++) yield { index, key: imageOf(index), size: 1 };
     },
     async *listImages() {},
     findImage: async () => undefined,
+    scopes,
     starts: { plan: async () => ({ ok: false, refusal: { reason: 'lease-held', holder: 'nobody' } }) },
     checklists,
     ignoredFields: FIELDS_CHANGED_BY_EVERY_RUN,
@@ -56,17 +65,19 @@ async function pipeline(entries: number) {
       await deleteKeys(dynamodb, table, [{ ResourceName, DateProjectCode }]);
     },
     /** A run in which all images except the last `without` were processed, and its checklist. */
-    async run(state: RunState, { without = 0, startedAt = Date.now() } = {}) {
+    async run(state: RunState, { without = 0, startedAt = Date.now(), images = entries } = {}) {
       const runId = await store.nextRunId();
-      const { openRun: _, ...plan } = runPlan({ runId, total: entries, selection: {} });
+      const selection = images === entries ? {} : { scope: { id: 's-1', what: 'people Ana' } };
+      sizes.set(runId, images);
+      const { openRun: _, ...plan } = runPlan({ runId, total: images, selection });
       await store.createPlanned(plan, { channel: 'C1' }, 5);
       await store.change(runId, { set: { state, startedAt, startedBy: 'U1' } });
       await store.claimPipeline(runId, 'a start');
       await store.append(runId, {
         seq: 1,
         writer: 'w',
-        startedThrough: entries - 1,
-        records: Array.from({ length: entries - without }, (_, index) => ({
+        startedThrough: images - 1,
+        records: Array.from({ length: images - without }, (_, index) => ({
           index,
           key: imageOf(index),
           outcome: { kind: 'processed', entriesStored: 1, resourceName: `Person ${index}` },
@@ -78,6 +89,17 @@ async function pipeline(entries: number) {
       const { id } = await checklists.ensureOpen('U1', startedAt);
       await checklists.update(id, { runIds: [runId] });
       return { runId, checklistId: id };
+    },
+    /** A completed run over the scope of the first two images. */
+    async runOfScope() {
+      await scopes.write(
+        's-1',
+        (async function* () {
+          for (const index of [0, 1]) yield { key: imageOf(index), size: 1 };
+        })(),
+      );
+      const { runId, checklistId } = await this.run({ kind: 'completed' }, { images: 2 });
+      return { runId, checklistId };
     },
     async noteFlush(backupId: string, at: number) {
       const { id } = await checklists.ensureOpen('U1', at);
@@ -188,6 +210,62 @@ describe('a validation', () => {
   });
 });
 
+describe('the results of a run over a scope', () => {
+  test('compare the records of the scope, and only count what else has changed', async () => {
+    const backup = await world.backup(here.table);
+    const { runId } = await here.runOfScope();
+    await putItems(world.dynamodb, here.table, [{ ...entryOf(0), Hours: { N: '3.25' } }]);
+    await here.remove(3);
+    const outside = { removed: 1, changed: 0, added: 0, same: 1 };
+
+    const found = await given(here.results.validate({ recordAs: 'U1' }));
+    expect(found).toMatchObject({
+      verdict: 'good',
+      problems: [],
+      now: { entry: 2 },
+      backup: { id: backup.id, counts: { entry: 2 } },
+      scope: { what: 'people Ana', outside },
+      reconciled: { images: 2 },
+      isPartial: false,
+    });
+    expect(found.people.map(({ person, changed }) => [person, changed])).toEqual([
+      ['Person_0', 1],
+      ['Person_1', 0],
+    ]);
+    for (const diff of [await given(here.results.diff()), await given(here.results.changes(runId))]) {
+      expect(diff?.scope).toEqual({ id: 's-1', what: 'people Ana' });
+      expect(diff?.totals).toMatchObject({ removed: 0, changed: 1, added: 0, same: 1, outside });
+      await diff?.dispose();
+    }
+    const whole = await given(here.results.diff({ backupId: backup.id }));
+    expect(whole.totals).toMatchObject({ removed: 1, changed: 1, same: 2 });
+    await whole.dispose();
+    const again = await given(here.results.diff({ backupId: backup.id, scopeId: 's-1' }));
+    expect(again.totals).toMatchObject({ removed: 0, changed: 1, outside });
+    await again.dispose();
+  });
+
+  test('name lost records of the scope, and take a record that an upload wrote again for no loss', async () => {
+    await world.backup(here.table);
+    await here.runOfScope();
+    await putItems(world.dynamodb, here.table, [{ ...entryOf(0), SourceImage: { S: 'upload.png' } }]);
+    const diff = await given(here.results.diff());
+    expect(diff.totals).toMatchObject({ removed: 0, changed: 1, added: 0, same: 1 });
+    await diff.dispose();
+    await here.remove(1);
+    expect(await given(here.results.validate({ recordAs: 'U1' }))).toMatchObject({
+      verdict: 'bad',
+      problems: expect.arrayContaining([expect.objectContaining({ kind: 'fewer-entries', before: 2, now: 1 })]),
+    });
+  });
+
+  test('a run over everything has no changes of a scope', async () => {
+    await world.backup(here.table);
+    const { runId } = await here.run({ kind: 'completed' });
+    expect(await given(here.results.changes(runId))).toBeUndefined();
+  });
+});
+
 describe('a diff without a backup named', () => {
   test('a diff uses the backup of the flush, and not a later one of the empty table', async () => {
     const before = await world.backup(here.table);
@@ -229,12 +307,12 @@ describe('a diff without a backup named', () => {
       ok: false,
       refusal: { reason: 'table', refusal: { reason: 'no-backup' } },
     });
-    expect(await here.results.diff('01700000000000-00000000')).toMatchObject({
+    expect(await here.results.diff({ backupId: '01700000000000-00000000' })).toMatchObject({
       refusal: { reason: 'table', refusal: { reason: 'backup-not-found' } },
     });
     const other = await pipeline(1);
     const { id } = await world.backup(other.table);
-    expect(await here.results.diff(id)).toMatchObject({
+    expect(await here.results.diff({ backupId: id })).toMatchObject({
       refusal: { reason: 'table', refusal: { reason: 'backup-of-another-table', backupId: id } },
     });
   });

@@ -131,7 +131,7 @@ describe('the verdict of a validation without a finished run or without a backup
     });
   });
   test('mentions a flush after the start of the run, after more serious problems', () => {
-    expect(judged({ reconciled: without('missing'), flushedAt: 9, runState: 'completed' })).toEqual({
+    expect(judged({ reconciled: without('missing'), flushed: { at: 9 }, runState: 'completed' })).toEqual({
       verdict: 'bad',
       problems: ['rows-missing proof', 'flushed-since doubt'],
     });

@@ -1,6 +1,6 @@
 import { WebAPIRateLimitedError } from '@slack/web-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { ResultRefusal } from '../../../src/checklist/contracts/result-control.ts';
+import type { DiffNow, ResultRefusal } from '../../../src/checklist/contracts/result-control.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Result } from '../../../src/lib/result.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
@@ -12,7 +12,7 @@ import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { startDynalite } from '../../support/aws/dynalite.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
-import { failuresFound } from '../../support/messages/result-builders.ts';
+import { diffFound, failuresFound } from '../../support/messages/result-builders.ts';
 
 let table: ControlTable;
 let stop: () => Promise<void>;
@@ -53,6 +53,8 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
     posted,
     beforeStep: (_: string) => {},
     isHeadDeleted: false,
+    /** What a run over a scope changed. */
+    changes: async (): Promise<DiffNow | undefined> => undefined,
     /** Whether Slack says so when it is asked. */
     slackTells: true,
   };
@@ -65,6 +67,7 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
     const runFollowUps = createRunFollowUps({
       results: {
         report: () => given(report),
+        changes: async () => given(await world.changes()),
         failures: () =>
           given({
             ...failuresFound(),
@@ -129,6 +132,32 @@ describe('the follow-ups of a run', () => {
     await until(() => posted.length === 2);
     expect(posted[0]).toMatch(/^thread: :warning: Report of Rescan r-0001/);
     expect(posted[1]).toBe('csv');
+  });
+
+  test('a completed run over a scope is followed by what changed for it', async () => {
+    const { world, posted, copy, event } = shared(
+      { kind: 'completed' },
+      { totals: { ...runSnapshot().totals, failed: 0 } },
+    );
+    let isDisposed = false;
+    world.changes = async () => ({
+      ...diffFound({ changed: 1, same: 6, outside: { removed: 0, changed: 0, added: 0, same: 4_170 } }),
+      keys: { hash: 'ResourceName' },
+      scope: { id: 's-1', what: 'people Ana Bel' },
+      entries: nothing,
+      async dispose() {
+        isDisposed = true;
+      },
+    });
+    const { runFollowUps } = copy('a');
+    runFollowUps.start();
+    await runFollowUps.handle(event());
+    await until(() => posted.length === 2 && isDisposed);
+    expect(posted[1]).toMatch(
+      /^thread: The records of the scope, compared with backup .*: 0 removed, 1 changed, 0 added, 6 unchanged/,
+    );
+    expect(posted[1]).toContain('Scope: `people Ana Bel`.');
+    expect(posted[1]).toContain('All other 4,170 records are unchanged.');
   });
 
   test.each([true, false])(

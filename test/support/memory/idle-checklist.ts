@@ -96,6 +96,7 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
     report: noRun,
     validate: noRun,
     diff: noRun,
+    changes: noRun,
   },
   diagnoses: { diagnose: noRun },
   functionLog: {

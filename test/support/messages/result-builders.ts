@@ -56,6 +56,7 @@ export function diffFound(changes: Partial<DiffTotals> = {}): Pick<Diff, 'backup
       added: 0,
       moved: 0,
       movedHours: '0',
+      outside: { removed: 0, changed: 0, added: 0, same: 0 },
       byMove: { top: [], others: 0 },
       removedZeroHours: 0,
       same: 10,

@@ -8,7 +8,7 @@ import { count, counted, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
 import { runName } from '../run/describe-run.ts';
-import { valueText } from './validation-message.ts';
+import { outsideText, valueText } from './validation-message.ts';
 
 const MOST_PEOPLE = 8;
 const MOST_FIELDS = 8;
@@ -30,7 +30,7 @@ export const hoursSuffix = (item: Item): string => {
 
 /** How the table differs from a backup. Removed entries come first, because a flush can lose them. */
 export function diffMessage(
-  { backup, totals, openRun }: Pick<DiffNow, 'backup' | 'totals' | 'openRun'>,
+  { backup, totals, openRun, scope }: Pick<DiffNow, 'backup' | 'totals' | 'openRun' | 'scope'>,
   /** Only removed and added ones are shown. */
   examples: readonly DiffEntry[],
   now: number,
@@ -39,11 +39,13 @@ export function diffMessage(
   const name = `backup ${code(shortBackupId(backup.id), 80)} (${duration(now - backup.startedAt)} old)`;
   if (removed + changed + added + moved === 0)
     return compose({
-      fact: `The table equals ${name}: ${counted(totals.same, 'record')}, nothing added, changed or removed.`,
-      lines: [...openRunLines(openRun), ...noiseLines(totals)],
+      fact: scope
+        ? `The records of the scope are as in ${name}: ${counted(totals.same, 'record')}, nothing added, changed or removed.`
+        : `The table equals ${name}: ${counted(totals.same, 'record')}, nothing added, changed or removed.`,
+      lines: [...openRunLines(openRun), ...noiseLines(totals), ...outsideLines(scope, totals, backup.id)],
     });
   return compose({
-    fact: `Compared with ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${moved > 0 ? `${count(moved)} moved, ` : ''}${count(totals.same)} unchanged.`,
+    fact: `${scope ? 'The records of the scope, compared' : 'Compared'} with ${name}: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${moved > 0 ? `${count(moved)} moved, ` : ''}${count(totals.same)} unchanged.`,
     lines: [
       ...openRunLines(openRun),
       ...(removedWithoutImage > 0
@@ -59,6 +61,7 @@ export function diffMessage(
       ...fieldLines(totals),
       ...examples.flatMap((entry) => ('item' in entry ? [exampleLine(entry)] : [])),
       ...noiseLines(totals),
+      ...outsideLines(scope, totals, backup.id),
     ],
     figures:
       totals.byPerson.top.length === 0
@@ -83,9 +86,23 @@ export function diffMessage(
     // While a run is in progress, missing entries may still be written.
     buttons:
       removed + changed > 0 && openRun?.state !== 'running'
-        ? [button(ACTION.putBack, 'Restore entries…', backup.id)]
+        ? [button(ACTION.putBack, 'Restore entries…', scope ? `${backup.id}@${scope.id}` : backup.id)]
         : [],
   });
+}
+
+/** What a diff of a scope covers, and what else has changed in the table. */
+function outsideLines(
+  scope: DiffNow['scope'],
+  { outside }: Pick<DiffNow['totals'], 'outside'>,
+  backupId: string,
+): readonly string[] {
+  if (!scope) return [];
+  const hasChanged = outside.removed + outside.changed + outside.added > 0;
+  return [
+    ...(scope.what === undefined ? [] : [`Scope: ${code(scope.what, 400)}.`]),
+    `${outsideText(outside)}${hasChanged ? ` \`/rescan diff ${backupId}\` compares the whole table.` : ''}`,
+  ];
 }
 
 /** What differs without a meaning: it is not counted as changed. */

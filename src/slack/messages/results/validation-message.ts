@@ -2,6 +2,7 @@ import type { Button } from '@slack/types';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import type { Validation } from '../../../checklist/contracts/result-control.ts';
 import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
+import type { DiffTotals } from '../../../results/diff/diff-totals.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
 import type { ReconcileTotals } from '../../../results/reconcile/reconcile-totals.ts';
 import { isWithoutLoss } from '../../../results/report/entry-hours.ts';
@@ -25,7 +26,7 @@ const RESUMABLE = ['paused', 'stopped', 'tripped', 'interrupted'];
 
 /** What a validation found: the verdict, the problems, the counts. */
 export function validationMessage(validation: Validation, now: number): Message {
-  const { verdict, problems, reconciled, people, runIds, backup, seed } = validation;
+  const { verdict, problems, reconciled, people, runIds, backup, seed, scope } = validation;
   const onePerson = runIds.length === 0 && people.length === 1 ? people[0] : undefined;
   if (onePerson) return personMessage(onePerson, validation, now);
   return compose({
@@ -39,6 +40,7 @@ export function validationMessage(validation: Validation, now: number): Message 
             ...(validation.isPartial
               ? ['The run covered only a part of the bucket; the other images were not checked.']
               : []),
+            ...(scope ? [`It covered ${code(scope.what ?? scope.id, 400)}. ${outsideText(scope.outside)}`] : []),
             ...uploadsLine(reconciled.notInManifest['run-start']),
             ...spellingLine(reconciled.otherSpellings),
           ]
@@ -89,7 +91,7 @@ const isLostImages = (
   (problem.kind === 'rows-unclear' && problem.weight === 'proof');
 
 /** The verdict in one clause: what is missing, in numbers, where something is. */
-function headline({ verdict, problems }: Validation): string {
+function headline({ verdict, problems, scope }: Validation): string {
   const withoutRows = problems
     .filter((problem) => problem.kind === 'rows-missing' || problem.kind === 'rows-unclear')
     .filter(({ weight }) => weight === 'proof')
@@ -102,7 +104,9 @@ function headline({ verdict, problems }: Validation): string {
       case 'outcome-of-no-image':
         return [`${counted(problem.images, 'outcome')} of images that are not in the run`];
       case 'fewer-entries':
-        return [`the table has ${counted(problem.entries, 'fewer entry', 'fewer entries')} than the backup`];
+        return [
+          `the ${scope ? 'scope' : 'table'} has ${counted(problem.entries, 'fewer entry', 'fewer entries')} than the backup`,
+        ];
       case 'failed':
         return [`${counted(problem.images, 'image')} failed`];
       default:
@@ -171,7 +175,9 @@ function describeProblem(problem: ValidationProblem, now: number): string {
     case 'still-running':
       return 'The run is still in progress. Validate again when it has ended.';
     case 'flushed-since':
-      return `The table was flushed ${duration(now - problem.at)} ago, after this run started. The records that the run wrote before are gone.`;
+      return problem.what === undefined
+        ? `The table was flushed ${duration(now - problem.at)} ago, after this run started. The records that the run wrote before are gone.`
+        : `Records of the scope ${code(problem.what, 400)} were flushed ${duration(now - problem.at)} ago, after this run started. What the run wrote for them before is gone.`;
     case 'fewer-entries':
       return `*${counted(problem.entries, 'fewer entry', 'fewer entries')} than in the backup* (${count(problem.before)} → ${count(problem.now)}, zero-hour weeks included in the count). \`/rescan diff\` lists what is missing; \`/rescan diff restore\` puts it back.`;
     case 'not-compared':
@@ -211,7 +217,7 @@ const exampleLines = (images: readonly ReconciledImage[]): readonly string[] =>
   images.map(({ key, kind }) => `  – ${code(key, 150)}: ${KINDS[kind]}`);
 
 /** Records by kind, now and in the backup. */
-function countsFigure({ now, backup }: Validation) {
+function countsFigure({ now, backup, scope }: Validation) {
   const kinds = [
     ['Timesheet entries', 'entry'],
     ['Zero-hour weeks', 'zero-hour'],
@@ -222,7 +228,7 @@ function countsFigure({ now, backup }: Validation) {
   ] as const;
   const signed = (n: number) => (n > 0 ? `+${count(n)}` : count(n));
   return tableFigure(
-    backup ? ['Kind', 'Now', 'In the backup', 'Difference'] : ['Kind', 'Now'],
+    backup ? [scope ? 'Kind, in the scope' : 'Kind', 'Now', 'In the backup', 'Difference'] : ['Kind', 'Now'],
     kinds.map(([name, kind]) => [
       name,
       count(now[kind]),
@@ -274,6 +280,13 @@ function changeRow(change: PersonChange): readonly string[] {
         change.fields.map(({ name, after }) => `${name} ${valueText(after)}`).join(', '),
       ];
   }
+}
+
+/** `All other 4,170 records are unchanged.`, or how many of them changed, which a rescan of the scope does not do. */
+export function outsideText({ removed, changed, added, same }: DiffTotals['outside']): string {
+  if (removed + changed + added === 0)
+    return same === 0 ? 'The table has no other records.' : `All other ${counted(same, 'record')} are unchanged.`;
+  return `Outside the scope, by uploads or people since the backup: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(same)} unchanged.`;
 }
 
 /** A value for a reader; not escaped. */
