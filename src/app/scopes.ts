@@ -7,6 +7,7 @@ import { describeTable, keyNamesOf } from '../pipeline/table/table.ts';
 import { createManifestStore } from '../run/plan/manifest-store.ts';
 import { DAY_AND_PERSON_ATTRIBUTES } from '../run/scope/record-facts.ts';
 import { findNotRebuildable, resolveScope, type ScopeSources } from '../run/scope/resolve-scope.ts';
+import type { ScopeFilter } from '../run/scope/scope-filter.ts';
 import { createScopeManifests, type ScopeManifests } from '../run/scope/scope-manifests.ts';
 import type { BotContext } from './context.ts';
 
@@ -14,7 +15,8 @@ import type { BotContext } from './context.ts';
 export interface Scopes {
   readonly manifests: ScopeManifests;
   readonly resolve: ScopeControlPorts['resolve'];
-  readonly readNotRebuildable: () => Promise<NotRebuildable>;
+  /** `only`: of these records; else of every record. */
+  readonly readNotRebuildable: (only?: ScopeFilter) => Promise<NotRebuildable>;
 }
 
 const SEGMENTS = 4;
@@ -42,6 +44,13 @@ export function assembleScopes(context: BotContext): Scopes {
   return {
     manifests,
     resolve: async (about) => resolveScope(about, { ...(await sources()), writeManifest: manifests.write }),
-    readNotRebuildable: async () => findNotRebuildable(await sources()),
+    async readNotRebuildable(only) {
+      const { rows, ...others } = await sources();
+      return findNotRebuildable({ ...others, rows: only ? rows.map((pages) => coveredBy(only, pages)) : rows });
+    },
   };
+}
+
+async function* coveredBy({ covers }: ScopeFilter, pages: ScopeSources['rows'][number]) {
+  for await (const { items } of pages) yield { items: items.filter(covers) };
 }

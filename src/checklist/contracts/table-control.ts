@@ -166,7 +166,7 @@ export interface FlushPlan {
   readonly recreation?: RecreationFacts;
   /** Only of a flush of a scope: it, and how many records it has now. */
   readonly scope?: { readonly scope: Scope; readonly recordsNow: number };
-  /** Only of a flush of every record. */
+  /** What it deletes and the rescan cannot rebuild, by the images that can be read now. Not of a flush of failed images. */
   readonly notRebuildable?: NotRebuildable;
 }
 

@@ -21,7 +21,7 @@ import type { JobRecord } from './job-record.ts';
 import type { Pruning } from './prune-backups.ts';
 import { CHECKLIST, fingerprintOf, NO_CHECKLIST } from './table-facts.ts';
 
-/** Of a flush: its scope with the records that it has now, or what a flush of everything loses. */
+/** Of a flush: its scope with the records that it has now, and what it loses. */
 type AboutScope = Pick<FlushPlan, 'scope' | 'notRebuildable'>;
 
 export interface ApprovalFactsPorts {
@@ -42,7 +42,8 @@ export interface ApprovalFactsPorts {
   readonly readScope: () => Promise<Scope | undefined>;
   /** How many records of the table belong to a scope now. @throws ManifestError */
   readonly countInScope: (scope: ScopeReference) => Promise<number>;
-  readonly readNotRebuildable: () => Promise<NotRebuildable>;
+  /** Of the records of a scope, or of every record. @throws ManifestError */
+  readonly readNotRebuildable: (scope?: ScopeReference) => Promise<NotRebuildable>;
   /** The backup in progress, if there is one: it would be a copy of no state that the table ever had. */
   readonly activeBackup: () => Promise<TableJob | undefined>;
   /** The run that is active on this pipeline, if there is one. */
@@ -139,8 +140,10 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
     const now = await ports.readScope();
     const changed = refusalOfScope(scope, now);
     if (changed) return refuse(changed);
-    if (now && scope) return succeed({ scope: { scope: now, recordsNow: await ports.countInScope(scope) } });
-    return succeed({ notRebuildable: await ports.readNotRebuildable() });
+    // Images may be gone since the scope was set.
+    const notRebuildable = await ports.readNotRebuildable(scope);
+    if (!now || !scope) return succeed({ notRebuildable });
+    return succeed({ scope: { scope: now, recordsNow: await ports.countInScope(scope) }, notRebuildable });
   }
 
   return {

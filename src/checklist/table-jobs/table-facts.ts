@@ -199,10 +199,16 @@ function scopeFacts({ scope, recordsNow }: NonNullable<FlushPlan['scope']>): Fin
 function notRebuildableFacts({ missing, archived, nameless }: NotRebuildable): Fingerprint {
   const total = missing.records + archived.records + nameless;
   if (total === 0) return [];
+  const count = (n: number, one: string, many: string) => `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
+  const name = (records: number) => count(records, 'names', 'name');
   const parts = [
-    ...(missing.records > 0 ? [`${missing.records} name ${missing.images} images that are not in the bucket`] : []),
-    ...(archived.records > 0 ? [`${archived.records} name ${archived.images} archived images`] : []),
-    ...(nameless > 0 ? [`${nameless} name no image`] : []),
+    ...(missing.records > 0
+      ? [`${name(missing.records)} ${count(missing.images, 'image that is', 'images that are')} not in the bucket`]
+      : []),
+    ...(archived.records > 0
+      ? [`${name(archived.records)} ${count(archived.images, 'archived image', 'archived images')}`]
+      : []),
+    ...(nameless > 0 ? [`${name(nameless)} no image`] : []),
   ];
   return [{ name: NOT_REBUILDABLE, value: `${total.toLocaleString('en-US')}: ${parts.join(', ')}` }];
 }

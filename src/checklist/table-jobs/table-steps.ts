@@ -22,6 +22,7 @@ import type { AuditWriter } from '../audit/audit-writer.ts';
 import type {
   BackupJob,
   KnownCorrections,
+  NotRebuildable,
   TableAnswer,
   TableControl,
   TableEvent,
@@ -44,7 +45,15 @@ import { readRecreation, readTableNow } from './table-facts.ts';
 export interface TableStepsPorts
   extends Omit<
       ApprovalFactsPorts,
-      'record' | 'readTable' | 'readRecreation' | 'describe' | 'pruning' | 'activeBackup' | 'readScope' | 'countInScope'
+      | 'record'
+      | 'readTable'
+      | 'readRecreation'
+      | 'describe'
+      | 'pruning'
+      | 'activeBackup'
+      | 'readScope'
+      | 'countInScope'
+      | 'readNotRebuildable'
     >,
     Omit<
       JobDriverPorts,
@@ -60,6 +69,8 @@ export interface TableStepsPorts
     >,
     Omit<BackupRequestsPorts, 'closing'>,
     CarryOutPorts {
+  /** `only`: of these records; else of every record. */
+  readonly readNotRebuildable: (only?: ScopeFilter) => Promise<NotRebuildable>;
   /** When the last run over all images ended, epoch ms; undefined where there was none. */
   readonly lastWholeRunEndedAt: () => Promise<number | undefined>;
   /** Fields that differ after every run. */
@@ -111,6 +122,8 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       const keys = keyNamesOf(await describeTable(dynamodb, ports.table));
       return (await countByKind(dynamodb, ports.table, { keys, only: filter })).total;
     });
+  const readNotRebuildable = (scope?: ScopeReference) =>
+    scope ? withFilter(scope, ports.readNotRebuildable) : ports.readNotRebuildable();
   const facts = createApprovalFacts({
     ...ports,
     activeBackup: () => backupJobs.active(),
@@ -120,6 +133,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     readRecreation: recreation,
     readScope: checklist.scope,
     countInScope,
+    readNotRebuildable,
   });
   const requests = createApprovalRequests({ ...ports, facts, emit });
   const backups = createBackupRequests({ ...ports, closing: closing.signal });
@@ -252,10 +266,11 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
           const recordsNow = await countInScope(reference);
           const corrections = await withFilter(reference, ({ covers }) => corrected(backup, covers));
           const action = { ...whole, scope: reference, corrections };
-          return succeed({ action, now, backup, difference, scope: { scope, recordsNow } });
+          const notRebuildable = await readNotRebuildable(reference);
+          return succeed({ action, now, backup, difference, scope: { scope, recordsNow }, notRebuildable });
         }
         if (failedOnly) return succeed({ action: whole, now, backup, difference });
-        const notRebuildable = await ports.readNotRebuildable();
+        const notRebuildable = await readNotRebuildable();
         const action = { ...whole, corrections: await corrected(backup) };
         if (!recreate) return succeed({ action, now, backup, difference, notRebuildable });
         const planned = { ...action, recreate: true as const };

@@ -1,3 +1,4 @@
+import type { Approval } from '../../approvals/approval.ts';
 import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
 import type { TableAction, TableControl } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
@@ -16,7 +17,7 @@ import { chooseRestoreView, flushView, loadingView, refusalView, restoreView } f
 
 export interface TableFormsPorts {
   readonly tables: TableControl;
-  readonly scope: Pick<ScopeControl, 'set'>;
+  readonly scope: Pick<ScopeControl, 'current' | 'set' | 'clear'>;
   readonly chat: Pick<Chat, 'post' | 'edit'>;
   /** Opens a modal with a trigger that is at most three seconds old; returns the id of the view. */
   readonly openView: (triggerId: string, view: ModalView) => Promise<string>;
@@ -90,18 +91,31 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
     },
     ask,
     async askToKeep(action, reason, requester) {
-      const set = await ports.scope.set({}, requester.person);
+      const { person } = requester;
+      // The form was filled for a rescan of everything: a scope that somebody set meanwhile stays.
+      const now = await ports.scope.current();
+      if (now) return tableRefusalMessage({ reason: 'scope-changed', now: now.id });
+      const set = await ports.scope.set({}, person);
       if (!set.ok) return scopeRefusalMessage(set.refusal);
-      return ask({ ...action, scope: referenceTo(set.value) }, reason, requester);
+      const asked = await request({ ...action, scope: referenceTo(set.value) }, reason, requester);
+      if (asked.ok) return shown(asked.value, requester);
+      await ports.scope.clear(person);
+      return tableRefusalMessage(asked.refusal);
     },
   };
 
   async function ask(action: TableAction, reason: string | undefined, requester: Requester) {
-    const { person, channel } = requester;
-    const asked = await tables.request({ action, by: person, channel, ...defined({ reason }) });
-    if (!asked.ok) return tableRefusalMessage(asked.refusal);
-    requester.noteOutcome?.(`asked: approval ${asked.value.id} of a ${action.kind}`);
-    const refused = await showApproval(asked.value, ports);
+    const asked = await request(action, reason, requester);
+    return asked.ok ? shown(asked.value, requester) : tableRefusalMessage(asked.refusal);
+  }
+
+  function request(action: TableAction, reason: string | undefined, { person, channel }: Requester) {
+    return tables.request({ action, by: person, channel, ...defined({ reason }) });
+  }
+
+  async function shown(asked: Approval, requester: Requester): Promise<Message | undefined> {
+    requester.noteOutcome?.(`asked: approval ${asked.id} of a ${asked.action}`);
+    const refused = await showApproval(asked, ports);
     if (refused) return tableRefusalMessage(refused);
     return ports.whoApproves.policy === 'self'
       ? undefined

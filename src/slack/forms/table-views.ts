@@ -127,7 +127,7 @@ export function flushView(plan: FlushPlan, channel: string): ModalView {
       : action.failedOnly
         ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
         : `*Deletes* all ${count(records)} records.`,
-    ...(notRebuildable ? notRebuildableLines(notRebuildable) : []),
+    ...(notRebuildable ? notRebuildableLines(notRebuildable, scope === undefined ? 'everything' : 'scope') : []),
     ...consumerLines(now, records, 'deletions'),
     ...correctionLines(action),
   ];
@@ -139,7 +139,7 @@ export function flushView(plan: FlushPlan, channel: string): ModalView {
         channel,
         [...lines, describeWriteCost(records, now.writeCost)],
         [],
-        notRebuildable ? keepChoice(notRebuildable, records) : [],
+        notRebuildable && !scope ? keepChoice(notRebuildable, records) : [],
       );
 }
 

@@ -1,4 +1,5 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { referenceTo } from '../../../src/run/scope/scope.ts';
 import { aws, backup, clients, freshForEachTest, request, startSteps, value, yes } from './table-steps-rig.ts';
@@ -151,6 +152,39 @@ describe('a flush of a scope', () => {
       refusal: { reason: 'scope-fixed', by: 'flush', scope: { id: mine.value.id } },
     });
     expect(await bot.scope.current()).toEqual(mine.value);
+  });
+
+  test('names the records whose images are gone since the scope was set, and is not started when more are gone', async () => {
+    const bot = await startSteps();
+    await backup(bot);
+    const { images, all } = await firstPerson();
+    const [first = '', second = ''] = images;
+    const other = all.find(({ image }) => image !== undefined && !images.has(image))?.image ?? '';
+    await bot.scope.set({ images: [first, other] }, 'U1');
+    const naming = (image: string) => all.filter((row) => row.image === image).length;
+    const remove = (Key: string) =>
+      clients.s3.send(new DeleteObjectCommand({ Bucket: 'timesheetocr-input-dev-016164185850', Key }));
+    // An image that is not in the scope does not count.
+    if (second !== '') await remove(second);
+    await remove(first);
+    const plan = value(await bot.steps.planFlush({ failedOnly: false }));
+    expect(plan.notRebuildable).toMatchObject({
+      missing: { images: 1, records: naming(first) },
+      archived: { images: 0 },
+      nameless: 0,
+    });
+    const approval = await request(bot);
+    const name = 'records that the rescan cannot rebuild';
+    const before = `${naming(first)}: ${naming(first)} name 1 image that is not in the bucket`;
+    expect(approval.fingerprint).toContainEqual({ name, value: before });
+
+    await remove(other);
+    const clicked = value(await bot.steps.click(approval.id, yes));
+    expect(clicked.refused).toMatchObject({
+      reason: 'use',
+      refusal: { changed: [{ name, before }] },
+    });
+    expect(await rows()).toHaveLength(all.length);
   });
 
   test('is refused for `recreate`, which deletes every record', async () => {

@@ -533,17 +533,18 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       }),
       'C01',
     ),
-    ...[{ scope: { scope: fullScope, recordsNow: 4 } }, { notRebuildable: fullScope }].map((about) =>
-      tableViews.flushView(
-        withTableName(worse, {
-          action: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false },
-          now: tableNow(),
-          backup: backupRecord({ note: 'A note' }),
-          difference: { added: 1, changed: 2, removed: 3 },
-          ...about,
-        }),
-        'C01',
-      ),
+    ...[{ scope: { scope: fullScope, recordsNow: 4 }, notRebuildable: fullScope }, { notRebuildable: fullScope }].map(
+      (about) =>
+        tableViews.flushView(
+          withTableName(worse, {
+            action: { kind: 'flush', backupId: '20260105083000-abc123', failedOnly: false },
+            now: tableNow(),
+            backup: backupRecord({ note: 'A note' }),
+            difference: { added: 1, changed: 2, removed: 3 },
+            ...about,
+          }),
+          'C01',
+        ),
     ),
     tableViews.flushView(
       withTableName(worse, {

@@ -55,15 +55,21 @@ function leftOutText({ images, records, examples, people, oldestDay }: LeftOut, 
   return `${counted(records, 'record names', 'records name')} ${counted(images, 'image that is', 'images that are')} ${are}${shown}.`;
 }
 
-/** What a flush of every record would lose for good; empty where every record can be built again. */
-export function notRebuildableLines({ missing, archived, nameless }: NotRebuildable): string[] {
+/** What a flush of everything or of a scope would lose for good; empty where every record can be built again. */
+export function notRebuildableLines(
+  { missing, archived, nameless }: NotRebuildable,
+  of: 'everything' | 'scope',
+): string[] {
   const total = missing.records + archived.records + nameless;
   if (total === 0) return [];
   return [
-    `:warning: *${counted(total, 'record')} cannot be rebuilt by this rescan.*`,
+    `:warning: *${counted(total, 'record')}${of === 'scope' ? ' of this scope' : ''} cannot be rebuilt by this rescan.*`,
     ...(missing.records > 0 ? [leftOutText(missing, 'not in the bucket any more')] : []),
     ...(archived.records > 0 ? [leftOutText(archived, 'archived and cannot be read')] : []),
     ...(nameless > 0 ? [`${counted(nameless, 'record names', 'records name')} no image.`] : []),
+    ...(of === 'scope'
+      ? ['These images could be read when the scope was set. To keep their records, set the scope again first.']
+      : []),
   ];
 }
 
