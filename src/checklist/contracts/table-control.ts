@@ -184,9 +184,9 @@ export type TableRefusal =
   | { readonly reason: 'no-backup' }
   | { readonly reason: 'backup-not-found'; readonly backupId: string }
   | { readonly reason: 'backup-unverified'; readonly backupId: string; readonly why: string }
-  /** `ageMs` is negative for a backup that is dated in the future. */
   /** A flush of the whole table finished with this backup, and the backup was not restored since. */
   | { readonly reason: 'backup-used'; readonly backupId: string; readonly at: number }
+  /** `ageMs` is negative for a backup that is dated in the future. */
   | { readonly reason: 'backup-too-old'; readonly backupId: string; readonly ageMs: number; readonly mostMs: number }
   | {
       readonly reason: 'backup-of-another-table';

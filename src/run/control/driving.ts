@@ -31,9 +31,9 @@ export interface Driving {
   /** The record of the open run. A closed run that still holds the pipeline releases it. */
   openRecord(): Promise<RunRecord | undefined>;
   snapshotOf(record: RunRecord): Promise<RunSnapshot>;
-  /** `seen`: the requests that the record had when it was read are removed; later ones stay. */
   /** The highest fence with which this process drove a run; 0 if it drove none. */
   knownFence(runId: string): number;
+  /** `seen`: the requests that the record had when it was read are removed; later ones stay. */
   takeOver(runId: string, seen?: RunRecord): Promise<TakenOver>;
   /** During `work` a request to halt finds that a run is starting. */
   whileStarting<T>(work: () => Promise<T>): Promise<T>;

@@ -65,7 +65,7 @@ export interface CommandPorts {
   readonly pace: PaceSetting;
 }
 
-/** Every command of /rescan by its word. A new command is a line here and in `COMMANDS`. */
+/** Every command of `/rescan`, by its word. A new command is a line here and in `COMMANDS`. */
 export function commandTable({
   runs,
   planning,

@@ -138,7 +138,7 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
   append(run, now, effects);
   run.withoutLeaseSince = holdsLease ? undefined : (run.withoutLeaseSince ?? now);
   passCanary(run, now, effects);
-  // Without the lease nothing starts. What is in flight continues: the lease may come back with nobody in between.
+  // Without the lease nothing starts. Images in flight continue: if a renewal succeeds, nobody held the lease in between.
   const startAt = run.halt || !holdsLease ? Number.POSITIVE_INFINITY : startNext(run, now, effects);
   const lookupAt = run.halt || !holdsLease ? Number.POSITIVE_INFINITY : lookUpRows(run, now, effects);
   if (run.halt && (run.inFlight.size === 0 || run.abandoned || now >= run.drainUntil || waitsForJournal(run))) {

@@ -129,5 +129,5 @@ export const setBackFault = (runId: string, exists: boolean): Fault => ({
   message: exists
     ? `The control table has an earlier state of ${runId} than this process wrote. It was restored, or somebody changed it.`
     : `The record of ${runId} is not in the control table any more. It was deleted, or the table was.`,
-  fix: 'Check the control table (setting CONTROL_TABLE). After a restore of the table, outcomes that came later are missing there: compare with `/rescan reconcile` before you resume, because a resume invokes those images again.',
+  fix: 'Check the control table (setting CONTROL_TABLE). After a restore of the table, outcomes that came later are missing there: compare with `/rescan validate` before you resume, because a resume invokes those images again.',
 });

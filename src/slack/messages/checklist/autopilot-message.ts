@@ -237,7 +237,7 @@ export function receiptMessage(
       storedLine(run),
       ...(withoutRows === 0
         ? []
-        : ['The checklist is closed as failed. `/rescan retry type NO_ROWS` processes these images again.']),
+        : ['The checklist is closed as failed. `/rescan retry type=NO_ROWS` processes these images again.']),
     ],
     numbers: [
       ['Running time', `${formatRunningTime(run)}; ${against(duration(forecast.expectedMs))}`],
