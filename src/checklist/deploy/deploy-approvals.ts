@@ -1,13 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type Approval,
-  type ApprovalPolicy,
-  type Click,
-  decide,
-  type FinalState,
-  isWaiting,
-  refusalOfUse,
-} from '../../approvals/approval.ts';
+import { type Approval, type ApprovalPolicy, refusalOfUse } from '../../approvals/approval.ts';
+import { type ApprovalLifecycle, createApprovalLifecycle } from '../../approvals/approval-lifecycle.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -32,19 +25,14 @@ export interface DeployApprovalPorts {
 }
 
 /** Approvals of deploys that bring code which is not the running one. */
-export interface DeployApprovals {
+export interface DeployApprovals extends Pick<ApprovalLifecycle, 'decide' | 'end' | 'withdrawApproved'> {
   request(
     record: DeployRecord,
     by: string,
     about: { readonly channel: string; readonly reason?: string },
   ): Promise<Result<Approval, StepRefusal>>;
-  decide(approvalId: string, click: Click): Promise<Result<Approval, StepRefusal>>;
   /** Marks the approval of a deploy as used, if it covers the deploy as everything is now. Once used it stays so. */
   use(record: DeployRecord): Promise<StepRefusal | undefined>;
-  /** Ends an approval that cannot start any more; the approval, if it was in the state `from`. */
-  end(id: string, from: 'pending' | 'approved', state: FinalState): Promise<Approval | undefined>;
-  /** Ends every approval that was given and is not used. A deploy that is about to begin finds that and is refused. */
-  withdrawApproved(by: string): Promise<readonly Approval[]>;
   /** Ends requests whose time is over, and approvals that no process has started. */
   endForgotten(): Promise<void>;
 }
@@ -101,19 +89,24 @@ export function createDeployApprovals(ports: DeployApprovalPorts): DeployApprova
   const now = () => Math.round(clock.now());
   const whatOf = ({ id }: Pick<Approval, 'id'>) => `approval ${id} of a deploy`;
 
-  const end: DeployApprovals['end'] = async (id, from, state) => {
-    const moved = await approvals.move(id, from, state);
-    if (!moved.ok) return;
-    if (state.kind === 'used') return moved.approval;
-    const changed = state.kind === 'void' ? state.changed.map(({ name }) => name) : [];
-    const word = state.kind === 'void' ? 'voided' : state.kind;
-    const outcome: AuditOutcome = changed.length > 0 ? `${word}: ${changed.join(', ')} changed` : word;
-    audit.enqueue({ who: 'by' in state ? state.by : 'bot', what: whatOf({ id }), outcome });
-    return moved.approval;
-  };
+  const note = (approval: Approval, by: string, outcome: AuditOutcome) =>
+    audit.enqueue({ who: by, what: whatOf(approval), outcome });
+  const lifecycle = createApprovalLifecycle({
+    ...ports,
+    isOurs: ({ action }) => action === 'deploy',
+    onDecided: async (approval, by) => note(approval, by, approval.state.kind === 'denied' ? 'denied' : 'approved'),
+    async onEnded(approval, state) {
+      if (state.kind === 'used') return;
+      const changed = state.kind === 'void' ? state.changed.map(({ name }) => name) : [];
+      const word = state.kind === 'void' ? 'voided' : state.kind;
+      const by = 'by' in state ? state.by : 'bot';
+      note(approval, by, changed.length > 0 ? `${word}: ${changed.join(', ')} changed` : word);
+    },
+  });
+  const { end } = lifecycle;
 
   return {
-    end,
+    ...lifecycle,
     async request(record, by, { channel, reason }) {
       const plan = planOf(record);
       // A plan of an older version does not name the hash of the zip.
@@ -144,18 +137,6 @@ export function createDeployApprovals(ports: DeployApprovalPorts): DeployApprova
       await audit.record({ who: by, what: whatOf(approval), outcome, ...defined({ why: reason }) });
       await approvals.create(approval);
       return succeed(approval);
-    },
-    async decide(approvalId, click) {
-      const approval = await approvals.read(approvalId);
-      if (approval?.action !== 'deploy') return refuse({ reason: 'approval-gone', approvalId });
-      const decision = decide(approval, click, ports.policy, now());
-      if (!decision.ok) return refuse({ reason: 'click', refusal: decision.refusal, approval });
-      const moved = await approvals.move(approvalId, 'pending', decision.value);
-      const after = moved.approval ?? approval;
-      if (!moved.ok)
-        return refuse({ reason: 'click', refusal: { reason: 'decided', state: after.state }, approval: after });
-      audit.enqueue({ who: click.by, what: whatOf(approval), outcome: decision.value.kind });
-      return succeed(after);
     },
     async use(record) {
       const plan = planOf(record);
@@ -188,23 +169,11 @@ export function createDeployApprovals(ports: DeployApprovalPorts): DeployApprova
       if (after.kind === 'used' && record.state === 'deploying') return;
       return { reason: 'approval', refusal: { reason: 'wrong-state', state: after } };
     },
-    async withdrawApproved(by) {
-      const withdrawn: Approval[] = [];
-      for await (const { id, state } of approvals.open()) {
-        if (state.kind !== 'approved') continue;
-        const ended = await end(id, 'approved', { kind: 'withdrawn', by, at: now() });
-        if (ended) withdrawn.push(ended);
-      }
-      return withdrawn;
-    },
     async endForgotten() {
-      for await (const approval of approvals.open()) {
-        const { id, state, expiresAt } = approval;
-        if (state.kind !== 'pending' && state.kind !== 'approved') continue;
-        if (!isWaiting(approval, clock.now())) await end(id, state.kind, { kind: 'expired', at: expiresAt });
-        else if (state.kind === 'approved' && clock.now() - state.at > START_GRACE_MS)
+      await lifecycle.expire();
+      for (const { id, state } of await lifecycle.open())
+        if (state.kind === 'approved' && clock.now() - state.at > START_GRACE_MS)
           await end(id, 'approved', { kind: 'void', at: now(), changed: [], because: 'never-started' });
-      }
     },
   };
 }
