@@ -29,6 +29,7 @@ import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
 import { lastWholeRunEndedAt } from '../run/store/run-chain.ts';
+import { stopperSince } from '../state/stored-stops.ts';
 import type { BotContext } from './context.ts';
 import { assembleDeploys, assembleFunctionSteps } from './function-steps.ts';
 import { assembleDiagnoses, assembleFunctionLog, assembleResults } from './results.ts';
@@ -200,6 +201,10 @@ function assembleTableJobs(
     preconditions: checklist.preconditions,
     stopFile: settings.stopFile,
     stopFileExists: context.stopFileExists,
+    storedStop: async ({ id: jobId, startedAt: since }) =>
+      stopperSince((await context.storedStops.find()).stops, { since, jobId }),
+    storeStop: (jobId, by) =>
+      context.storedStops.put({ request: 'stop', by, jobId, at: Math.round(context.clock.now()) }),
     readFault: (error) => expectedFaultOr(error, settings.table),
     warn: context.warn,
     scopes: scopes.manifests,
@@ -227,6 +232,7 @@ function assembleAutopilot(
     canary: { images: settings.canaryImages, percent: settings.canaryPercent },
     stopFile: settings.stopFile,
     stopFileExists: context.stopFileExists,
+    storedStop: async (since) => stopperSince((await context.storedStops.find()).stops, { since }),
     readFault: (error) => expectedFaultOr(error, settings.ocrFunction),
     warn,
     pollMs: POLL_MS,

@@ -16,9 +16,11 @@ const stopSchema = z.object({
   runId: z.string().exactOptional(),
   /** The fence of that run at the time. */
   fence: z.number().exactOptional(),
+  /** The table job that it is for; then it is for no run. */
+  jobId: z.string().exactOptional(),
 });
 
-/** A request to halt a run that could not be stored in the control table. */
+/** A request to halt a run, or to stop a table job, that could not be stored in the control table. */
 export type StoredStop = Readonly<z.infer<typeof stopSchema>>;
 
 /** The requests that are stored at one moment, so that exactly these can be removed. */
@@ -146,6 +148,23 @@ export function createStoredStops(parts: {
       if (found.etag !== undefined) await write(OVER, found.etag);
     },
   };
+}
+
+/**
+ * Who asked, at `since` (epoch ms) or later, to stop whatever runs or this table job; undefined where nobody did. A table job
+ * and the autopilot know no pause.
+ */
+export function stopperSince(
+  stops: readonly StoredStop[],
+  { since, jobId }: { readonly since: number; readonly jobId?: string },
+): string | undefined {
+  const mine = stops.find(
+    (stop) =>
+      stop.request !== 'pause' &&
+      stop.runId === undefined &&
+      (stop.jobId === undefined ? stop.at >= since : stop.jobId === jobId),
+  );
+  return mine && (mine.by ?? 'a stop that is stored outside the control table');
 }
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -24,6 +24,11 @@ export interface AutopilotDriverPorts extends Omit<AutopilotWorkPorts, 'change' 
   readonly emit: (event: AutopilotEvent) => Promise<boolean>;
   readonly stopFile: string;
   readonly stopFileExists: () => Promise<boolean>;
+  /**
+   * Who asked to stop whatever runs since then (epoch ms), where the control table could not store it; undefined where nobody
+   * did. @throws where that cannot be read
+   */
+  readonly storedStop: (since: number) => Promise<string | undefined>;
   readonly warn: (message: string, cause: unknown) => void;
   readonly pollMs: number;
 }
@@ -80,6 +85,11 @@ export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDri
     }
     if (await ports.stopFileExists()) {
       await stopRecord(record, `the stop file ${ports.stopFile}`, { work: false });
+      return RECHECK_MS;
+    }
+    const stopper = await ports.storedStop(record.startedAt ?? 0);
+    if (stopper !== undefined) {
+      await stopRecord(record, stopper, { work: true });
       return RECHECK_MS;
     }
     const view = await ports.checklist.view(record.checklistId);

@@ -10,7 +10,7 @@ import type { JobRecord } from './job-record.ts';
 
 export interface BackupJobsPorts
   extends BackupPorts,
-    Pick<JobDriverPorts, 'jobs' | 'lease' | 'readFault' | 'warn' | 'pollMs' | 'emit'> {
+    Pick<JobDriverPorts, 'jobs' | 'lease' | 'readFault' | 'warn' | 'pollMs' | 'emit' | 'storedStop' | 'storeStop'> {
   readonly table: string;
   readonly record: JobRecord<BackupJob>;
   /** The flush or restore in progress: a copy of a table that is being emptied or filled is of no state that it ever had. */
@@ -92,7 +92,8 @@ export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
       const result = { kind: 'backup', record: made, versioning: 'unknown' } as const;
       return { kind: 'finished', result, elapsedMs: Math.max(0, made.endedAt - job.startedAt) };
     }
-    if (stopBy !== undefined) return { kind: 'stopped', by: stopBy };
+    const stop = stopBy ?? (await ports.storedStop(job));
+    if (stop !== undefined) return { kind: 'stopped', by: stop };
     const other = await tableJobInProgress();
     if (other) return { kind: 'failed', refusal: { reason: 'job-active', job: other } };
     const isRecent = clock.now() - job.startedAt < RESTART_WITHIN_MS;

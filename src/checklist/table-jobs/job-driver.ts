@@ -56,6 +56,10 @@ export interface JobDriverPorts<Job extends TableJob = ApprovedJob> {
   readonly mayWaitUntil: (job: Job) => number;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
+  /** Who asked for a stop that the control table could not store; undefined where nobody did. @throws where that cannot be read */
+  readonly storedStop: (job: Pick<TableJob, 'id' | 'startedAt'>) => Promise<string | undefined>;
+  /** Stores a stop outside the control table. Never throws. */
+  readonly storeStop: (jobId: string, by: string) => Promise<unknown>;
   readonly readFault: (error: unknown) => Fault;
   /** Records that the table is about to change. Nothing is written to the table before it resolves. */
   readonly recordTableChange: (job: Job) => Promise<void>;
@@ -119,6 +123,8 @@ const RETRY_END_MS = 1_000;
 const MAX_END_TRIES = 10;
 /** After so many failures the end is not stored beside the backup: the bucket may be what the job failed on. */
 const MAX_MARK_TRIES = 3;
+/** How often a stop outside the control table is looked for, ms. */
+const STORED_STOP_POLL_MS = 5_000;
 const PULSE_MS = 1_000;
 /**
  * A process that stood still longer than this, ms, does not use what it read before: it gives the job up, and the job reads
@@ -292,6 +298,7 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
 
   /** Looks for the stop file and for a stop that another process asked for. A job whose record is gone is over, too. */
   async function watchStops(job: Job, over: AbortController, done: AbortSignal): Promise<void> {
+    void watchStoredStops(job, over, done);
     while (!done.aborted) {
       try {
         if (await ports.stopFileExists()) over.abort(new JobStopped(`the stop file ${ports.stopFile}`));
@@ -303,6 +310,19 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
         ports.warn('could not look for a stop of the job', error);
       }
       await clock.sleep(ports.pollMs, done);
+    }
+  }
+
+  /** Another process may have stored a stop elsewhere, because it cannot reach the control table. */
+  async function watchStoredStops(job: Job, over: AbortController, done: AbortSignal): Promise<void> {
+    while (!done.aborted) {
+      const by = await ports.storedStop(job).catch((error: unknown) => {
+        ports.warn('could not look for a stop outside the control table', error);
+        return undefined;
+      });
+      if (done.aborted) return;
+      if (by !== undefined) over.abort(new JobStopped(by));
+      await clock.sleep(STORED_STOP_POLL_MS, done);
     }
   }
 
@@ -352,7 +372,11 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
       if (driven?.job === job) driven?.over.abort(new JobStopped(by));
       else if (starting) starting.stopBy = by;
       // Stored as well: a process that dies before it has stopped must not resume.
-      if (job) record.askStop(job.id, by).catch((error) => ports.warn('the stop of a job is not stored yet', error));
+      if (job)
+        record.askStop(job.id, by).catch((error) => {
+          ports.warn('the control table does not store the stop of a job', error);
+          return ports.storeStop(job.id, by);
+        });
       return job;
     },
     async reportEnd(job, end) {

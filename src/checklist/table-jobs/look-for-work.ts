@@ -24,7 +24,7 @@ import type { UnmetPrecondition } from '../model/preconditions.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 import type { ApprovalRequests } from './approval-requests.ts';
-import { type Decision, isUntouchedBefore, type JobDriver } from './job-driver.ts';
+import { type Decision, isUntouchedBefore, type JobDriver, type JobDriverPorts } from './job-driver.ts';
 import type { JobRecord, StoredJob } from './job-record.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { CHANGED_BY_JOBS } from './table-facts.ts';
@@ -46,6 +46,8 @@ export interface LookForWorkPorts extends TableClients {
   readonly readEnded: (job: ApprovedJob) => Promise<JobEnd | undefined>;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
+  /** See JobDriverPorts. */
+  readonly storedStop: JobDriverPorts['storedStop'];
   readonly readFault: (error: unknown) => Fault;
   /** Resolves to whether everything that people must hear is stored and shown. */
   readonly emit: (event: TableEvent) => Promise<boolean>;
@@ -147,7 +149,10 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
       await driver.reportEnd(job, { kind: 'failed', refusal: notUndone });
       return nothing;
     }
-    const stop = stopBy ?? ((await ports.stopFileExists()) ? `the stop file ${ports.stopFile}` : undefined);
+    const stop =
+      stopBy ??
+      ((await ports.stopFileExists()) ? `the stop file ${ports.stopFile}` : undefined) ??
+      (await ports.storedStop(job));
     if (stop !== undefined) {
       const isUntouched = await isUntouchedBefore(jobs, job, true);
       await driver.reportEnd(job, { kind: 'stopped', by: stop, ...(isUntouched && { isUntouched }) });

@@ -51,6 +51,8 @@ function createWorld() {
     approvals: new Map<string, Approval>(),
     listeners,
     stopFile: false,
+    /** A stop that is stored outside the control table. */
+    storedStop: undefined as string | undefined,
     checklistOpen: true,
     scope: undefined as Scope | undefined,
     completed: undefined as string | undefined,
@@ -188,6 +190,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
     canary: { images: 20, percent: 20 },
     stopFile: '/tmp/STOP',
     stopFileExists: async () => world.stopFile,
+    storedStop: async () => world.storedStop,
     readFault: (error) => ({ reason: 'configuration', message: String(error), fix: '' }),
     warn: () => {},
     pollMs: 250,

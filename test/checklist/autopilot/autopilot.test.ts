@@ -75,6 +75,18 @@ describe('the autopilot', () => {
     expect(await one.autopilot.cancel(planned.value.id, 'U1')).toEqual({ ok: false, refusal: { reason: 'plan-gone' } });
   });
 
+  test('a stop that the control table could not store ends the autopilot before its next step', async () => {
+    const one = await started('one');
+    await until(() => eventsOf('approval-asked').length > 0, one);
+    const before = [...world.done];
+    world.storedStop = 'U9';
+    finishFlush('a-1');
+    await until(() => eventsOf('stopped').length > 0, one);
+    expect(await store.read()).toMatchObject({ state: 'stopped', stoppedBy: 'U9' });
+    expect(runStarts(world.runs)).toHaveLength(0);
+    expect(world.done.filter((what) => !before.includes(what) && !what.includes('stop'))).toEqual([]);
+  });
+
   test('the autopilot does not start while the stop file exists', async () => {
     const one = copy('one');
     const planned = await one.autopilot.plan('U1', { channel: 'C1' });

@@ -87,6 +87,8 @@ async function createProcesses() {
       },
       readFault: (error) => ({ reason: 'network', message: String(error), fix: 'look' }),
       warn: () => {},
+      storedStop: async () => undefined,
+      storeStop: async () => undefined,
       pollMs: 500,
     });
     return {

@@ -347,6 +347,51 @@ describe('a stop', () => {
     expect(world.deleted).toHaveLength(2);
   });
 
+  test('A stop that the control table does not store is stored elsewhere, and holds after a kill', async () => {
+    const world = createWorld();
+    let isAway = false;
+    const doomed = world.process('doomed', {
+      before: () => (isAway ? new Promise<never>(() => {}) : undefined),
+      async beforeDeletion(record) {
+        if (record !== RECORDS[2]) return;
+        isAway = true;
+        await new Promise<never>(() => {});
+      },
+      ports: {
+        storeStop: async (jobId, by) => world.storedStops.push({ request: 'stop', by, jobId, at: world.clock.now() }),
+      },
+    });
+    const { id } = await doomed.request();
+    await doomed.approve(id);
+    await settle(20);
+    doomed.record.askStop = () => Promise.reject(new Error('The control table refuses the credentials.'));
+    expect(doomed.driver.stop('U9')).toMatchObject({ id });
+    await settle();
+    doomed.kill();
+    expect(world.storedStops).toMatchObject([{ jobId: id, by: 'U9' }]);
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.heard('stopped')).toMatchObject({ by: 'U9' });
+    expect(world.deleted).toHaveLength(2);
+  });
+
+  test('A stop for whatever runs, stored while the control table was away, ends the job in every process', async () => {
+    const world = createWorld();
+    const process = world.process('process', {
+      beforeDeletion: (record) => (record === RECORDS[2] ? world.clock.sleep(12_000) : undefined),
+    });
+    // An earlier one was for something else.
+    world.storedStops.push({ request: 'stop', by: 'U8', at: world.clock.now() - 60_000 });
+    const { id } = await process.request();
+    await process.approve(id);
+    await settle(20);
+    expect(process.driver.current()).toMatchObject({ id });
+    world.storedStops.push({ request: 'stop', by: 'U9', at: world.clock.now() + 1 });
+    await world.clock.advance(13_000);
+    expect(await process.heard('stopped')).toMatchObject({ by: 'U9' });
+    expect(world.deleted).toHaveLength(2);
+  });
+
   test('A stop that was asked for while no process drove the job ends it, and the report names the person', async () => {
     const world = createWorld();
     const doomed = world.process('doomed', {

@@ -22,6 +22,7 @@ import { startApproved } from '../../../src/checklist/table-jobs/start-approved.
 import type { Result } from '../../../src/lib/result.ts';
 import type { ControlTable } from '../../../src/state/control-table.ts';
 import { createLease, type Lease } from '../../../src/state/lease.ts';
+import { type StoredStop, stopperSince } from '../../../src/state/stored-stops.ts';
 import { type ControlWrite, createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 import { backupRecord } from '../../support/messages/table-builders.ts';
 import { createFakeClock, type FakeClock, settle } from '../../support/rigs/fake-clock.ts';
@@ -48,6 +49,8 @@ export interface World {
   /** Why nothing may be asked for or start. */
   refusal: TableRefusal | undefined;
   stopFile: boolean;
+  /** Stops that are stored outside the control table. */
+  readonly storedStops: StoredStop[];
   /** The ends of jobs that are stored beside their backups, outside the control table. */
   readonly ended: Map<string, JobEnd>;
   process(name: string, options?: ProcessOptions): BotProcess;
@@ -104,6 +107,7 @@ export function createWorld(): World {
     ],
     refusal: undefined,
     stopFile: false,
+    storedStops: [],
     ended: new Map(),
     process: (name, options = {}) => createProcess(name, options),
   };
@@ -187,6 +191,11 @@ export function createWorld(): World {
       carryOut,
       stopFile: '/stop',
       stopFileExists: async () => world.stopFile,
+      storedStop: async (job: { id: string; startedAt: number }) =>
+        stopperSince(world.storedStops, { since: job.startedAt, jobId: job.id }),
+      async storeStop(jobId: string, by: string) {
+        world.storedStops.push({ request: 'stop', by, jobId, at: clock.now() });
+      },
       readFault: (error: unknown) => ({ reason: 'network', message: String(error), fix: 'look' }) as const,
       recordTableChange: () => note('table change'),
       recordResult: () => note('result'),

@@ -130,6 +130,8 @@ async function createPipeline(kind: Kind) {
       },
       stopFile: '/stop',
       stopFileExists: async () => false,
+      storedStop: async () => undefined,
+      storeStop: async () => undefined,
       readFault: (error) => ({ reason: 'configuration', message: String(error), fix: 'look' }),
       warn: () => {},
       pollMs: 500,

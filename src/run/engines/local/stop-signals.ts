@@ -41,6 +41,7 @@ export function storedHalt(
   const mine = stops.filter(
     (stop) =>
       stop !== undefined &&
+      stop.jobId === undefined &&
       (stop.runId === undefined || stop.runId === runId) &&
       (stop.fence === undefined || stop.fence >= resumedFence),
   );

@@ -23,10 +23,10 @@ function storedLine(
   { storedIn, stopFile }: { readonly storedIn?: StopLocation; readonly stopFile: string },
 ): string {
   if (storedIn === undefined)
-    return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, the run *continues*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
+    return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, what was in progress *continues*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
   return storedIn.kind === 'bucket'
-    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes the run by itself.`
-    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume the run by itself on this machine. A bot on another machine does not see the file.`;
+    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes by itself what was in progress.`
+    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume by itself on this machine what was in progress. A bot on another machine does not see the file.`;
 }
 
 /** The run cannot be read, and a request to halt it was stored for whatever drives it, or could not be. */
@@ -36,7 +36,9 @@ export const haltUnreadMessage = (refusal: Extract<Refusal, { reason: 'halt-unre
     `The run cannot be read: ${describeFault(refusal.fault)}. This process drives no run.`,
     storedLine(halt, { stopFile: refusal.stopFile, ...(refusal.stored && { storedIn: refusal.stored }) }),
     ...(refusal.stored?.kind === 'bucket'
-      ? ['A run that another process drives stops within 10 s. `/rescan resume` removes the stored request.']
+      ? [
+          'A run, flush or restore that another process drives stops within 10 s. `/rescan resume` removes the stored request.',
+        ]
       : []),
     ...faultLines(refusal.fault),
   );
