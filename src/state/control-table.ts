@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { z } from 'zod';
+import { isTransient } from '../lib/async/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { defined } from '../lib/defined.ts';
 import { FaultError } from '../pipeline/fault.ts';
@@ -23,9 +24,12 @@ import { withNamesOfToday } from './previous-names.ts';
 export class ControlTableError extends Error {
   override readonly name = 'ControlTableError';
   readonly fault: Fault;
+  /** Whether the same call may succeed later without anybody's help: no connection, no answer, throttling, a 5xx. */
+  readonly mayPass: boolean;
   constructor(fault: Fault, cause: unknown) {
     super(`${fault.message} ${fault.fix}`, { cause });
     this.fault = fault;
+    this.mayPass = fault.reason === 'network' || isTransient(cause);
   }
 }
 

@@ -91,6 +91,13 @@ export const noteProbe = (growth: Growth, now: number, fresh: boolean): Growth =
 /** A check failed: nothing is known, but the next check waits (see `growthDue`). */
 export const noteFailedCheck = (growth: Growth, now: number): Growth => ({ ...growth, attemptedAt: now });
 
+/** The run could start nothing for `waitedMs` until now: that time is not time without growth. */
+export const noteWait = (growth: Growth, waitedMs: number, now: number): Growth => ({
+  ...growth,
+  grewAt: Math.min(now, growth.grewAt + waitedMs),
+  checkedAt: Math.min(now, growth.checkedAt + waitedMs),
+});
+
 /**
  * The verdict of the watchdog now. `trip` only on a fresh check, or when no check succeeded for `tripMs`. On a stale
  * check the verdict is `warn`, and a check is due (`growthDue`).

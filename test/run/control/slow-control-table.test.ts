@@ -49,14 +49,34 @@ test.each([1_000, 3_000])(
   },
 );
 
-test('an outage of a minute does not make a run change hands either', async () => {
-  const [driver, other] = await copies();
+test.each(['isAway', 'refuses'] as const)(
+  'an outage of a minute (%s) neither makes a run change hands nor pauses it, and no image is invoked twice',
+  async (outage) => {
+    const [driver, other] = await copies();
+    await rig.start(driver, { pace: PACE });
+    await rig.untilDone(driver, 10);
+    rig.control[outage] = true;
+    await rig.pass(60_000);
+    rig.control[outage] = false;
+    await allInvoked(driver);
+    expect(other.events).toEqual([]);
+    expect(driver.events.some(({ kind }) => kind === 'paused' || kind === 'resumed')).toBe(false);
+    expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+  },
+);
+
+test('a stop while the control table refuses connections ends the run at once and is on record when the table is back', async () => {
+  const driver = await rig.copy(LEASE);
   await rig.start(driver, { pace: PACE });
   await rig.untilDone(driver, 10);
-  rig.control.isAway = true;
-  await rig.pass(60_000);
-  rig.control.isAway = false;
-  await allInvoked(driver);
-  expect(other.events).toEqual([]);
-  expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+  rig.control.refuses = true;
+  await rig.pass(20_000);
+  const { total } = await rig.invocations();
+  const answer = await rig.during(driver.runs.stop('U9', { now: false }));
+  expect(answer).toMatchObject({ ok: true, value: { unsaved: { storedIn: { kind: 'bucket' } } } });
+  await driver.listensTo('stopped');
+  rig.control.refuses = false;
+  await rig.pass(5_000);
+  expect((await driver.runs.current())?.state).toEqual({ kind: 'stopped', by: { kind: 'person', by: 'U9' } });
+  expect((await rig.invocations()).total).toBe(total);
 });

@@ -15,7 +15,8 @@ import type { Runs } from '../../../src/run/control/runs.ts';
 import type { Refusal } from '../../../src/run/model/run-control.ts';
 import type { ImageSelection, PaceSetting, RunEvent } from '../../../src/run/model/types.ts';
 import { readSettings } from '../../../src/settings.ts';
-import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { type ControlTable, ControlTableError, openControlTable } from '../../../src/state/control-table.ts';
+import { controlTableFault } from '../../../src/state/prepare-table.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 /** Quotas that do not limit the pace of a test. */
@@ -49,8 +50,8 @@ export interface RunsRig {
   /** The clock of every copy. Only the methods of the rig advance it. */
   readonly clock: FakeClock;
   readonly stopFile: string;
-  /** The control table as the copies see it: each call takes `delayMs` of the clock, and none is answered while it is away. */
-  readonly control: { delayMs: number; isAway: boolean };
+  /** The control table as the copies see it: each call takes `delayMs` of the clock, none is answered while it is away, and each fails while it refuses connections. */
+  readonly control: { delayMs: number; isAway: boolean; refuses: boolean };
   /** Real time after each 100 ms of the clock, for replies of the local AWS, ms. Raise it with the latency of AWS. */
   realStepMs: number;
   /** `diesAtWrite`: it is killed at this write to the control table (1 is the first), before or after it is stored. */
@@ -103,10 +104,13 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
   const folder = mkdtempSync(join(tmpdir(), 'rescan-runs-'));
   const stopFile = join(folder, 'STOP');
   const copies: { readonly runs: Runs; readonly isDead: () => boolean }[] = [];
-  const control = { delayMs: 0, isAway: false };
+  const control = { delayMs: 0, isAway: false, refuses: false };
   async function reachControl(): Promise<void> {
     if (control.delayMs > 0) await clock.sleep(control.delayMs);
     while (control.isAway) await clock.sleep(STEP_MS);
+    if (!control.refuses) return;
+    const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:443'), { code: 'ECONNREFUSED' });
+    throw new ControlTableError(controlTableFault(cause, 'UpdateItem', 'rescan-bot-control'), cause);
   }
   Object.assign(process.env, {
     AWS_ENDPOINT_URL: aws.url,
@@ -238,7 +242,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       return { total: counts.total, counts: Object.values(counts.byKey) };
     },
     async close() {
-      Object.assign(control, { delayMs: 0, isAway: false });
+      Object.assign(control, { delayMs: 0, isAway: false, refuses: false });
       await rig.during(Promise.all(copies.filter(({ isDead }) => !isDead()).map(({ runs }) => runs.shutDown())));
       await aws.close();
       rmSync(folder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import { defined } from '../../../lib/defined.ts';
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry } from '../../model/types.ts';
-import { growthDue, judgeGrowth, noteEntries, noteFailedCheck, noteProbe } from '../../rules/growth.ts';
+import { growthDue, judgeGrowth, noteEntries, noteFailedCheck, noteProbe, noteWait } from '../../rules/growth.ts';
 import { inFlightLimit, nextStartAt, noteStart, setPaceSetting } from '../../rules/pacer.ts';
 import { noteFailedLookup } from '../../rules/row-watch.ts';
 import { mayStart, warningChanges } from '../../rules/warnings.ts';
@@ -71,7 +71,7 @@ function apply(run: RunDraft, event: EngineEvent, effects: EngineEffect[]): void
     case 'outcomes-recorded':
       return recordOutcomes(run, event, effects);
     case 'append-failed':
-      return retryAppend(run, event.fault, now, effects);
+      return retryAppend(run, event, effects);
     case 'checkpoint-ended':
       run.checkpointing = false;
       return;
@@ -131,6 +131,7 @@ const haltsReads = ({ reason }: Fault): boolean =>
 /** Starts one image if one may start; ends with the time of the next tick. */
 function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEffect[]): void {
   if (run.phase !== 'driving') return;
+  noteWaiting(run, now, holdsLease);
   if (now >= run.reviewAt) {
     run.reviewAt = now + REVIEW_MS;
     review(run, now, effects);
@@ -148,6 +149,16 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
   }
   const untilMs = Math.min(startAt, lookupAt, run.reviewAt, run.appendRetryAt, run.drainUntil);
   effects.push({ kind: 'sleep', untilMs: run.phase === 'drained' ? now : untilMs });
+}
+
+/** While the control table cannot be written nothing starts, so the table of the pipeline need not grow. */
+function noteWaiting(run: RunDraft, now: number, holdsLease: boolean): void {
+  const since = run.waitingSince;
+  if (!holdsLease || run.appendFailures > 0) run.waitingSince = since ?? now;
+  else if (since !== undefined) {
+    run.waitingSince = undefined;
+    run.growth = noteWait(run.growth, now - since, now);
+  }
 }
 
 /** Every invocation has ended, and the journal cannot be written: the driver of the run saves what is left. */
@@ -239,7 +250,7 @@ function checkGrowth(run: RunDraft, now: number, effects: EngineEffect[]): void 
     run.lastProcessed = undefined;
     run.rejectedSinceCheck = false;
   }
-  const verdict = judgeGrowth(run.growth, run.rules.growth, now);
+  const verdict = judgeGrowth(run.growth, run.rules.growth, run.waitingSince ?? now);
   if (verdict.kind !== 'trip') return;
   const minutes = verdict.withoutGrowthMs / MINUTE_MS;
   const images = run.growth.outcomesSinceGrowth;

@@ -56,7 +56,8 @@ export type EngineEvent = { readonly now: number } & (
       readonly records: readonly OutcomeRecord[];
       readonly isOwn: boolean;
     }
-  | { readonly kind: 'append-failed'; readonly fault: Fault }
+  /** `mayPass`: it may succeed later without anybody's help. */
+  | { readonly kind: 'append-failed'; readonly fault: Fault; readonly mayPass: boolean }
   /** The checkpoint was saved, or could not be. */
   | { readonly kind: 'checkpoint-ended' }
   | { readonly kind: 'growth-checked'; readonly answer: GrowthAnswer }

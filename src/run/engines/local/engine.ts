@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../../lib/result.ts';
 import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
+import { ControlTableError } from '../../../state/control-table.ts';
 import type { ManifestEntry, OutcomeRecord, PaceSetting, Person, RunEvent, RunSnapshot } from '../../model/types.ts';
 import type { RowProof } from '../../rules/row-watch.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
@@ -180,7 +181,8 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
     const now = clock.now();
     if (!appended.ok) {
       ports.warn('outcomes not written yet', appended.refusal);
-      return report({ kind: 'append-failed', fault: ports.readFault(appended.refusal), now });
+      const mayPass = appended.refusal instanceof ControlTableError && appended.refusal.mayPass;
+      return report({ kind: 'append-failed', fault: ports.readFault(appended.refusal), mayPass, now });
     }
     const { value } = appended;
     const records = value.ok ? value.records : value.found.records;

@@ -165,6 +165,8 @@ export interface RunDraft {
   unsaved: OutcomeRecord[];
   appending: boolean;
   appendFailures: number;
+  /** When the first of the appends began that have failed since the last success. */
+  appendingSince: number;
   /** When a failed append is repeated. */
   appendRetryAt: number;
   outcomesSinceCheckpoint: number;
@@ -187,6 +189,8 @@ export interface RunDraft {
   abandoned: boolean;
   /** Since when this process may not start images, because its lease was not renewed in time. */
   withoutLeaseSince: number | undefined;
+  /** Since when it starts nothing, because the control table cannot be written. */
+  waitingSince: number | undefined;
   reviewAt: number;
   /** Something changed since the last progress event. */
   changed: boolean;
@@ -253,6 +257,7 @@ export function createLiveRun(
     unsaved: [],
     appending: false,
     appendFailures: 0,
+    appendingSince: 0,
     appendRetryAt: Number.POSITIVE_INFINITY,
     outcomesSinceCheckpoint: 0,
     checkpointAt: now,
@@ -267,6 +272,7 @@ export function createLiveRun(
     drainUntil: Number.POSITIVE_INFINITY,
     abandoned: false,
     withoutLeaseSince: undefined,
+    waitingSince: undefined,
     reviewAt: now,
     changed: true,
   };

@@ -1,6 +1,6 @@
 import { delayCeilingMs } from '../../../lib/async/backoff.ts';
 import { defined } from '../../../lib/defined.ts';
-import { type Fault, failureOf, type InvocationResult, type Outcome } from '../../../pipeline/invoke/invocation.ts';
+import { failureOf, type InvocationResult, type Outcome } from '../../../pipeline/invoke/invocation.ts';
 import type { OutcomeRecord, Trip } from '../../model/types.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
@@ -24,8 +24,10 @@ import { noteSuspicion } from './suspicion.ts';
 /** Outcomes in one write: well below the 400 KB of a DynamoDB item. */
 const APPEND_LIMIT = 200;
 const APPEND_DELAY = { baseMs: 500, maxMs: 5_000 };
-/** Appends that fail in a row before the run pauses. */
+/** Appends that fail in a row before the run pauses, where the reason does not pass by itself. */
 export const APPEND_FAILURES_TO_PAUSE = 2;
+/** How long a run waits for a control table that refuses connections, answers 5xx or does not answer, before it pauses. */
+export const JOURNAL_WAIT_MS = 10 * 60_000;
 const CHECKPOINT_MIN_MS = 250;
 const CALLS_REMEMBERED = 2_000;
 
@@ -117,6 +119,7 @@ export function append(run: RunDraft, now: number, effects: EngineEffect[]): voi
   if (run.appending || run.abandoned || run.unsaved.length === 0) return;
   if (run.appendFailures > 0 && now < run.appendRetryAt) return;
   run.appending = true;
+  if (run.appendFailures === 0) run.appendingSince = now;
   run.appendRetryAt = Number.POSITIVE_INFINITY;
   effects.push({ kind: 'append', chunk: nextChunk(run) });
 }
@@ -128,12 +131,20 @@ export const nextChunk = (run: LiveRun): Omit<JournalChunk, 'writer'> => ({
   records: run.unsaved.slice(0, APPEND_LIMIT),
 });
 
-/** An append failed: it is repeated after a delay. After two in a row the run pauses. */
-export function retryAppend(run: RunDraft, fault: Fault, now: number, effects: EngineEffect[]): void {
+/**
+ * An append failed: it is repeated after a delay, and nothing starts meanwhile. After two in a row the run pauses, where
+ * the reason may pass only after some minutes.
+ */
+export function retryAppend(
+  run: RunDraft,
+  { fault, mayPass, now }: Event<'append-failed'>,
+  effects: EngineEffect[],
+): void {
   run.appending = false;
   run.appendFailures++;
   run.appendRetryAt = now + delayCeilingMs(APPEND_DELAY, run.appendFailures);
-  if (run.appendFailures === APPEND_FAILURES_TO_PAUSE) haltRun(run, { kind: 'fault', fault }, now, effects);
+  if (run.appendFailures < APPEND_FAILURES_TO_PAUSE) return;
+  if (!mayPass || now - run.appendingSince >= JOURNAL_WAIT_MS) haltRun(run, { kind: 'fault', fault }, now, effects);
 }
 
 /** Counts the outcomes of a chunk that is on record; those of this process are no longer in flight. */

@@ -27,7 +27,7 @@ export function currentWarnings(run: LiveRun, now: number): Warning[] {
       recentFailures: run.breaker.recent,
       throttlePercent: calls.length === 0 ? 0 : (100 * calls.filter((call) => call.throttled).length) / calls.length,
       calls: calls.length,
-      withoutGrowthMs: judgeGrowth(run.growth, run.rules.growth, now).withoutGrowthMs,
+      withoutGrowthMs: judgeGrowth(run.growth, run.rules.growth, run.waitingSince ?? now).withoutGrowthMs,
     }),
     run.rules.warnings,
     run.warnings,
@@ -147,6 +147,7 @@ function growthView(run: LiveRun, now: number): RunSnapshot['growth'] {
     imagesSinceCount: countedAt && doneOf(run.totals) - countedAt.done,
     imagesToNextCount: Math.max(0, run.rules.growth.checkImages - run.growth.outcomesSinceCheck),
     imagesSinceGrowth: run.growth.outcomesSinceGrowth,
-    minutesWithoutGrowth: judgeGrowth(run.growth, run.rules.growth, now).withoutGrowthMs / MINUTE_MS,
+    minutesWithoutGrowth:
+      judgeGrowth(run.growth, run.rules.growth, run.waitingSince ?? now).withoutGrowthMs / MINUTE_MS,
   });
 }

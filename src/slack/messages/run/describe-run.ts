@@ -217,7 +217,7 @@ export function describeWarning({ kind, value, limit }: Warning): string {
     case 'throttling':
       return `Throttling: ${Math.round(value)} % of the calls were throttled (limit ${rate(limit)} %).`;
     case 'control-table':
-      return `The control table has not answered for ${duration(value * 1_000)}: no images start until it answers. Images in progress continue.`;
+      return `The control table could not be written for ${duration(value * 1_000)}: no images start until it can. Images in progress continue.`;
   }
 }
 

@@ -257,7 +257,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       const { append: chunk } = inProgress;
       if (!chunk) return;
       if (how === 'fails') {
-        send({ kind: 'append-failed', fault: { reason: 'control-table', message: 'no', fix: 'look' } });
+        send({ kind: 'append-failed', fault: { reason: 'control-table', message: 'no', fix: 'look' }, mayPass: false });
         return;
       }
       const foreign = chunk.records[0];

@@ -157,13 +157,42 @@ describe('the journal', () => {
     const fault = { reason: 'control-table', message: 'no', fix: 'look' } as const;
     const delays: number[] = [];
     for (let failure = 1; failure <= 5; failure++) {
-      model.send({ kind: 'append-failed', fault });
+      model.send({ kind: 'append-failed', fault, mayPass: false });
       expect(model.run().halt).toEqual(failure < 2 ? undefined : { kind: 'fault', fault });
       const failedAt = model.now();
       while (!kindsOf(model.tick()).includes('append')) model.pass(50);
       delays.push(model.now() - failedAt);
     }
     expect(delays).toEqual([500, 1_000, 2_000, 4_000, 5_000]);
+  });
+
+  test('writes of the journal that fail and may pass pause the run after ten minutes, and a write that succeeds ends the wait', () => {
+    const model = modelRun({ images: 3 });
+    model.startAll();
+    const fault = { reason: 'network', message: 'no', fix: 'look' } as const;
+    const failFor = (ms: number) => {
+      const until = model.now() + ms;
+      for (;;) {
+        while (!kindsOf(model.tick()).includes('append')) model.pass(50);
+        if (model.now() >= until) return;
+        model.send({ kind: 'append-failed', fault, mayPass: true });
+      }
+    };
+    kindsOf(model.reply(0, readings.processed));
+    model.send({ kind: 'append-failed', fault, mayPass: true });
+    failFor(9 * 60_000);
+    expect(model.run().halt).toBeUndefined();
+    model.endAppend('ok');
+    // The time of the wait is no time without growth.
+    model.tick();
+    expect(model.run().halt).toBeUndefined();
+    model.reply(1, readings.processed);
+    model.send({ kind: 'append-failed', fault, mayPass: true });
+    failFor(9 * 60_000);
+    expect(model.run().halt).toBeUndefined();
+    model.send({ kind: 'append-failed', fault, mayPass: true });
+    failFor(2 * 60_000);
+    expect(model.run().halt).toEqual({ kind: 'fault', fault });
   });
 
   test('a chunk that another process wrote is counted, and the own outcome takes the next number', () => {
