@@ -31,7 +31,7 @@ export interface RestoreRowsRequest {
   /** Records of one transaction; 100 when absent. */
   readonly recordsPerSwap?: number;
   readonly signal?: AbortSignal;
-  /** Called with the number of records looked at so far. */
+  /** Called with the number of records looked at so far; first with 0, right before anything is written. */
   readonly onProgress?: (done: number) => void;
 }
 
@@ -95,7 +95,14 @@ export async function restoreRows(ports: BackupPorts, request: RestoreRowsReques
     signal,
     folder: 'replaced',
   });
-  const swapper = createSwapper(ports, defined({ table: facts.name, attributeNames, mayWrite, signal }));
+  let hasBegun = false;
+  const beforeWrite = () => {
+    mayWrite();
+    // The reply to the first write may be lost: from now on some of the records may be written.
+    if (!hasBegun) request.onProgress?.(0);
+    hasBegun = true;
+  };
+  const swapper = createSwapper(ports, defined({ table: facts.name, attributeNames, mayWrite: beforeWrite, signal }));
   const options = defined({ signal, backoff: backoffOf(ports) });
   const readNow = async (pieces: readonly Chosen[]): Promise<ReadonlyMap<string, Item>> => {
     const keys = pieces.map(({ item }) => keyOf(item));

@@ -100,11 +100,26 @@ export type PruneAction = Extract<TableAction, { kind: 'prune' }>;
 export const backupIdOf = (action: TableAction): string | undefined =>
   action.kind === 'prune' ? undefined : action.backupId;
 
-/** The backups of an action, for the audit log. */
-export const describeBackups = (action: TableAction): string =>
-  action.kind === 'prune'
-    ? action.backups.map(({ id, records }) => `backup ${id} (${records} records)`).join(', ')
-    : `backup ${action.backupId}`;
+/** With which backups an action works on which records, for the audit log. */
+export function describeForAudit(action: TableAction): string {
+  switch (action.kind) {
+    case 'prune':
+      return action.backups.map(({ id, records }) => `backup ${id} (${records} records)`).join(', ');
+    case 'flush':
+      return `backup ${action.backupId}, ${flushedRecords(action)}`;
+    case 'restore': {
+      const { entries = [], overwrites = [] } = action;
+      const rows = action.mode === 'rows' ? ` (${entries.length} to add, ${overwrites.length} to overwrite)` : '';
+      return `backup ${action.backupId}, mode ${action.mode}${rows}`;
+    }
+  }
+}
+
+function flushedRecords({ failedOnly, recreate, scope }: Extract<TableAction, { kind: 'flush' }>): string {
+  if (scope) return `the records of scope ${scope.id} (${scope.images} images)`;
+  if (failedOnly) return 'the failed-image records';
+  return recreate ? 'the whole table' : 'every record';
+}
 
 /** How many records a restore of single records is about. */
 export const rowsOf = ({ entries = [], overwrites = [] }: Extract<TableAction, { kind: 'restore' }>): number =>

@@ -8,7 +8,7 @@ import { succeed } from '../../lib/result.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import {
   backupIdOf,
-  describeBackups,
+  describeForAudit,
   optionsOf,
   type TableAnswer,
   type TableControl,
@@ -77,7 +77,7 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
       await audit.record({
         who: by,
         what: `approval ${approvalId} of a ${action.kind}`,
-        outcome: `asked: with ${describeBackups(action)}`,
+        outcome: `asked: with ${describeForAudit(action)}`,
         ...defined({ why: reason }),
       });
       await approvals.create(approval);

@@ -11,6 +11,7 @@ import {
   type JobProgress,
   type JobReach,
   type JobResult,
+  type JobStage,
   progressIdOf,
   READING_STAGES,
   type TableEvent,
@@ -132,6 +133,14 @@ const PULSE_MS = 1_000;
  */
 const MAX_STANDSTILL_MS = 10_000;
 
+/** What a job does first, where it met a fault before it could say so itself. */
+const FIRST_STAGE: Readonly<Record<TableJob['work']['kind'], JobStage>> = {
+  backup: 'reading',
+  flush: 'comparing',
+  restore: 'checking',
+  prune: 'pruning',
+};
+
 interface Driven<Job> {
   readonly job: Job;
   readonly over: AbortController;
@@ -192,7 +201,7 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
         signal: over.signal,
         onWait(waiting, error) {
           ports.warn(`${job.work.kind} ${job.id} waits`, error);
-          if (progress) show({ ...progress, waiting });
+          show({ ...(progress ?? measure({ stage: FIRST_STAGE[job.work.kind], done: 0, total: 0 })), waiting });
         },
       });
       working.abort();

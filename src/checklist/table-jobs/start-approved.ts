@@ -8,7 +8,7 @@ import type { AuditWriter } from '../audit/audit-writer.ts';
 import {
   type ApprovedJob,
   actionOf,
-  describeBackups,
+  describeForAudit,
   optionsOf,
   type TableJob,
   type TableRefusal,
@@ -133,7 +133,7 @@ async function markUsed(
     await ports.audit.record({
       who: job.approvedBy ?? job.by,
       what: `${job.work.kind}${job.work.kind === 'flush' && job.work.recreate ? ' recreate' : ''} ${id}`,
-      outcome: `approved: it starts now, with ${describeBackups(job.work)}`,
+      outcome: `approved: it starts now, with ${describeForAudit(job.work)}`,
       ...defined({ why: reason }),
     });
   } catch (error) {

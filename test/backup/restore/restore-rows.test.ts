@@ -100,6 +100,20 @@ describe('Restoring single records', () => {
     expect(await world.digest(table)).toEqual(before);
   });
 
+  test('tells that it begins to write before its first write, and not where it may not write', async () => {
+    const { table, backupId, remove } = await lost([byHand(1)]);
+    await remove([byHand(1)]);
+    const seen: string[] = [];
+    const request = { table, backupId, entries: [idOf(byHand(1))], onProgress: (done: number) => seen.push(`${done}`) };
+    const mayNot = () => {
+      throw new Error('stopped');
+    };
+    await expect(restoreRows(world.ports, { ...request, mayWrite: mayNot })).rejects.toThrow('stopped');
+    expect(seen).toEqual([]);
+    await restoreRows(world.ports, { ...request, mayWrite: () => seen.push('may write') });
+    expect(seen).toEqual(['may write', '0', '1']);
+  });
+
   test('counts records that the backup does not have, and refuses the backup of another table before it writes', async () => {
     const { table, backupId, remove } = await lost([byHand(1)]);
     await remove([byHand(1)]);

@@ -621,6 +621,31 @@ describe('the end of a job', () => {
     expect(world.deleted.map(({ record }) => record)).toEqual([...RECORDS]);
   });
 
+  test('A job that meets a fault before it has done anything says so, too', async () => {
+    const world = createWorld();
+    const process = world.process('process', {
+      ports: {
+        carryOut: async () => {
+          throw new Error('no route to S3');
+        },
+      },
+    });
+    const { id } = await process.request();
+    await process.approve(id);
+    await settle(20);
+    expect(world.reported.map(({ event }) => event)).toContainEqual(
+      expect.objectContaining({
+        kind: 'progress',
+        progress: expect.objectContaining({
+          stage: 'comparing',
+          done: 0,
+          waiting: { fault: expect.objectContaining({ reason: 'network' }), until: expect.any(Number) },
+        }),
+      }),
+    );
+    await process.driver.shutDown();
+  });
+
   test('A stop ends a job that waits for a fault to pass, at once', async () => {
     const { world, process, waits } = await flushWithFaults(Number.POSITIVE_INFINITY);
     await world.clock.advance(10_000);

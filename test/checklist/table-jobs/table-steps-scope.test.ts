@@ -61,6 +61,15 @@ describe('a flush of a scope', () => {
     await bot.steps.click(approval.id, yes);
     const { result } = await bot.listensTo('finished');
     expect(result).toMatchObject({ kind: 'flush', deleted: ofScope.length, newRows: 0 });
+    await bot.audit.close(5_000);
+    const audited: string[] = [];
+    for await (const { outcome } of bot.audit.entries()) audited.push(outcome);
+    const { id } = must(await bot.scope.current());
+    expect(audited).toContainEqual(
+      expect.stringMatching(
+        new RegExp(`^approved: it starts now, .*the records of scope ${id} \\(${images.size} images\\)`),
+      ),
+    );
     const gone = new Set(ofScope.map(({ key }) => key));
     expect((await rows()).map(({ key }) => key).sort()).toEqual(
       all
