@@ -2,6 +2,7 @@ import { defined } from '../../lib/defined.ts';
 import { createLineSorter, type LineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile, readJsonLines } from '../../lib/disk/lines.ts';
 import { createTotalsByName, type TotalsByName } from '../../lib/disk/totals-by-name.ts';
+import { likeSpelling } from '../../lib/look-alike.ts';
 import { suggestNearest } from '../../lib/nearest.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { BucketImage } from '../../pipeline/images.ts';
@@ -10,6 +11,7 @@ import type { Item } from '../../pipeline/table/item.ts';
 import { countsOf, emptyTally, type KeyNames, RECORD_KINDS, type RecordKind } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../model/types.ts';
 import type { ManifestIndex } from '../plan/manifest.ts';
+import { createGivenImages, type GivenImages } from './given-images.ts';
 import { factsOfRecord, type RecordFacts } from './record-facts.ts';
 import {
   criteriaOf,
@@ -77,11 +79,17 @@ export async function resolveScope(
   const people = { chosen: countPeople(), missing: countPeople(), archived: countPeople() };
   const chosen = createLineFile();
   try {
-    const read = await readSources(sources, matcher, sorter);
+    const given = createGivenImages(request.images ?? []);
+    const read = await readSources(sources, matcher, sorter, given);
+    const meant = given.keys();
+    const [first] = meant.ambiguous;
+    if (first) return refuse({ reason: 'look-alike-images', ...first });
+    for (const key of meant.keys) sorter.add(`${JSON.stringify(key)}\t${GIVEN}`);
+    const resolved = request.images === undefined ? request : { ...request, images: meant.keys };
     const strangers = matcher.unknownPeople();
     if (strangers.length > 0) return refuse({ reason: 'unknown-people', people: strangers });
 
-    const join = createJoin(request, matcher, people);
+    const join = createJoin(resolved, people);
     await visitGroups(
       sorter.sorted(sources.signal),
       (key, values) => {
@@ -105,7 +113,7 @@ export async function resolveScope(
     const records = countsOf(joined.counts);
     return succeed({
       id,
-      criteria: criteriaOf(request),
+      criteria: criteriaOf(resolved),
       by,
       at,
       images: index.count,
@@ -155,6 +163,7 @@ async function readSources(
   { bucket, keys, rows, images, outcomes, signal }: ScopeSources,
   matcher: Matcher,
   sorter: LineSorter,
+  given: GivenImages,
 ): Promise<{ records: number; nameless: number }> {
   let records = 0;
   let nameless = 0;
@@ -181,7 +190,10 @@ async function readSources(
         if (facts.image !== undefined) addTo(byImage, facts.image, facts, matches);
         else if (matches && facts.kind !== 'coverage' && facts.kind !== 'failed') nameless += 1;
       }
-      for (const [key, found] of byImage) sorter.add(`${JSON.stringify(key)}\t${ROWS}${JSON.stringify(found)}`);
+      for (const [key, found] of byImage) {
+        given.offer(key);
+        sorter.add(`${JSON.stringify(key)}\t${ROWS}${JSON.stringify(found)}`);
+      }
       goOn();
       await sorter.flushIfLarge();
     }
@@ -190,6 +202,7 @@ async function readSources(
     let listed = 0;
     for await (const image of images) {
       const { key, ...facts } = image;
+      given.offer(key);
       sorter.add(`${JSON.stringify(key)}\t${IMAGE}${JSON.stringify(facts)}`);
       listed += 1;
       if (listed % 500 !== 0) continue;
@@ -209,7 +222,6 @@ async function readSources(
       await sorter.flushIfLarge();
     }
   };
-  for (const key of matcher.givenImages) sorter.add(`${JSON.stringify(key)}\t${GIVEN}`);
   // All must have ended before the sorter is disposed of.
   const ended = await Promise.allSettled([
     orFail(readImages),
@@ -233,23 +245,24 @@ function addTo(byImage: Map<string, RowsOfImage>, key: string, facts: RecordFact
 
 /** Decides whether a record meets the criteria of people and days, and notes which names were found. */
 interface Matcher {
-  readonly givenImages: readonly string[];
   /** An outcome names a person, and no days. */
   readonly takesOutcomes: boolean;
   readonly matches: (facts: RecordFacts) => boolean;
   readonly unknownPeople: () => readonly { readonly name: string; readonly suggestions: readonly string[] }[];
 }
 
-function createMatcher({ people, images = [], from, to }: ScopeRequest): Matcher {
-  const wanted = new Map((people ?? []).map((name) => [normalisePerson(name), name]));
+/** A person's name as it was typed and as the table has it: also quotes and dashes of a phone are the same. */
+const spellingOf = (name: string): string => normalisePerson(likeSpelling(name));
+
+function createMatcher({ people, from, to }: ScopeRequest): Matcher {
+  const wanted = new Map((people ?? []).map((name) => [spellingOf(name), name]));
   const found = new Set<string>();
   const names = new Set<string>();
   return {
-    givenImages: images,
     takesOutcomes: people !== undefined && from === undefined && to === undefined,
     matches({ person, displayName, firstDay, lastDay }) {
       if (people !== undefined) {
-        const spellings = [person, displayName].filter((name) => name !== undefined).map(normalisePerson);
+        const spellings = [person, displayName].filter((name) => name !== undefined).map(spellingOf);
         if (person !== undefined && names.size < NAMES_TO_SUGGEST) names.add(person);
         const met = spellings.filter((spelling) => wanted.has(spelling));
         for (const spelling of met) found.add(spelling);
@@ -273,10 +286,10 @@ function createMatcher({ people, images = [], from, to }: ScopeRequest): Matcher
 }
 
 /** Decides about one image after the other from everything that is known of it, and adds up what is left out. */
-function createJoin(request: ScopeRequest, { givenImages }: Matcher, people: PeopleOfImages) {
+function createJoin(request: ScopeRequest, people: PeopleOfImages) {
   const { from, to, failed, changedSince } = request;
   const isByRecords = request.people !== undefined || from !== undefined || to !== undefined;
-  const isByKey = givenImages.length > 0;
+  const isByKey = (request.images ?? []).length > 0;
   const changedFrom = changedSince === undefined ? Number.NEGATIVE_INFINITY : Date.parse(changedSince);
   const counts = emptyTally();
   const missing = createLeftOut(people.missing);

@@ -108,6 +108,8 @@ export type ScopeRefusal =
       readonly reason: 'unknown-people';
       readonly people: readonly { readonly name: string; readonly suggestions: readonly string[] }[];
     }
+  /** No key is exactly the one that was typed, and several look like it. */
+  | { readonly reason: 'look-alike-images'; readonly typed: string; readonly names: readonly string[] }
   | { readonly reason: 'unknown-images'; readonly images: readonly string[]; readonly total: number }
   | {
       readonly reason: 'empty-scope';

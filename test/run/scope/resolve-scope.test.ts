@@ -184,6 +184,38 @@ describe('a scope by images', () => {
     expect(resolved).toEqual({ ok: false, refusal: { reason: 'unknown-images', images: ['nope.png'], total: 1 } });
   });
 
+  it('takes the only key that looks like the one typed, the exact one first, and names both where two do', async () => {
+    const [thin, wide, plain] = ['4.05\u202fPM.png', '4.05\u00a0PM.png', '4.05 PM.png'];
+    const of = (...keys: string[]) => ({
+      rows: [entry('Ana Bel', '2025-09-01', thin)],
+      images: keys.map((key) => image(key)),
+    });
+    const one = await scopeOf({ images: [plain] }, of('a.png', thin));
+    expect(one.manifest).toEqual([thin]);
+    expect(one.scope).toMatchObject({ criteria: { images: { total: 1, first: [thin] } }, records: { total: 1 } });
+    expect((await scopeOf({ images: [plain] }, of(thin, plain))).manifest).toEqual([plain]);
+    expect((await resolve({ images: [plain] }, of(thin, wide))).resolved).toEqual({
+      ok: false,
+      refusal: { reason: 'look-alike-images', typed: plain, names: [wide, thin] },
+    });
+    // Also where only records name it, and where two spellings mean one image.
+    expect((await resolve({ images: [plain] }, of('a.png'))).resolved).toMatchObject({
+      refusal: { reason: 'empty-scope', missing: { images: 1, examples: [thin] } },
+    });
+    expect((await scopeOf({ images: [plain, thin] }, of(thin))).manifest).toEqual([thin]);
+  });
+
+  it('takes a person whose name was typed with the quotes of a phone', async () => {
+    const found = await scopeOf(
+      { people: ['zo\u00eb o\u2019neil'] },
+      {
+        rows: [entry("Zo\u00eb O'Neil", '2025-09-01', 'a.png')],
+        images: [image('a.png')],
+      },
+    );
+    expect(found.manifest).toEqual(['a.png']);
+  });
+
   it('takes a record that names its image with the bucket', async () => {
     const more = [...rows, entry('Cy', '2025-09-03', `s3://${BUCKET}/c1.png`)];
     expect((await scopeOf({ images: ['c1.png'] }, { rows: more, images })).scope.records.total).toBe(2);

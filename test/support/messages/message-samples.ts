@@ -171,6 +171,7 @@ export const fullScope = scopeFound({
 });
 export const scopeRefusals: readonly SetScopeRefusal[] = [
   { reason: 'unknown-people', people: [{ name: 'P 1', suggestions: ['P 2'] }] },
+  { reason: 'look-alike-images', typed: 'I 1', names: ['I\u202f1', 'I\u00a01'] },
   { reason: 'unknown-images', images: ['I 1'], total: 4 },
   { reason: 'empty-scope', missing: fullScope.missing, archived: fullScope.archived, nameless: 2 },
   { reason: 'scope-fixed', by: 'flush', scope: fullScope },

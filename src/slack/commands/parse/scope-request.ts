@@ -1,4 +1,5 @@
 import { defined } from '../../../lib/defined.ts';
+import { readSpelling } from '../../../lib/look-alike.ts';
 import { succeed } from '../../../lib/result.ts';
 import { MOST_PEOPLE, type ScopeRequest } from '../../../run/scope/scope.ts';
 import { code } from '../../messages/kit/escape.ts';
@@ -39,7 +40,7 @@ export function readScopeRequest(words: readonly string[]): Read<ScopeRequest> {
   if (!options.ok) return options;
   const { value: given } = options;
   const people = listOf(given.get('people'));
-  const images = listOf(given.get('images'));
+  const images = listOf(given.get('images'))?.map(readSpelling);
   if (people && people.length > MOST_PEOPLE) return reject(`\`people=\` takes up to ${count(MOST_PEOPLE)} names.`);
   if (images && images.length > MOST_IMAGES) return reject(`\`images=\` takes up to ${count(MOST_IMAGES)} keys.`);
   for (const name of ['from', 'to', 'changed-since'] as const) {

@@ -5,6 +5,7 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
 import { asRefusal, compose, type Message, say } from '../kit/message.ts';
+import { lookAlikeLines } from '../refusals/look-alikes.ts';
 import { faultMessage } from '../refusals/refusals.ts';
 
 const NAMED_PEOPLE = 5;
@@ -109,6 +110,11 @@ function describeScopeRefusal(refusal: SetScopeRefusal): Message {
       return say(
         `${counted(refusal.total, 'image is', 'images are')} neither in the bucket nor named by a record: ${refusal.images.map((key) => code(key, 120)).join(', ')}${refusal.total > refusal.images.length ? ', …' : ''}.`,
         'The scope was not set. Keys are exact: upper and lower case, spaces and slashes matter.',
+      );
+    case 'look-alike-images':
+      return say(
+        ...lookAlikeLines({ what: 'image', typed: refusal.typed, names: refusal.names }),
+        'The scope was not set.',
       );
     case 'empty-scope':
       return say(

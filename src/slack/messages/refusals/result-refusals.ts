@@ -1,22 +1,10 @@
 import type { ResultRefusal } from '../../../checklist/contracts/result-control.ts';
-import { visibleSpelling } from '../../../lib/look-alike.ts';
 import { code } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
 import { asRefusal, type Message, say } from '../kit/message.ts';
 import { tableRefusalMessage } from '../table/table-refusals.ts';
+import { lookAlikeLines } from './look-alikes.ts';
 import { startRefusalMessage } from './start-refusals.ts';
-
-/** Names that differ only in kinds of space, quotes, dashes or Unicode: shown in a spelling that can be typed. */
-export const lookAlikeLines = ({
-  what,
-  typed,
-  names,
-}: Omit<Extract<ResultRefusal, { reason: 'look-alikes' }>, 'reason'>): readonly [string, string] => [
-  `Nothing was done: no ${what === 'person' ? 'person' : 'image'} is called exactly ${code(typed, 150)}, and ${count(names.length)} look like it: ${names
-    .map((name) => code(visibleSpelling(name), 300))
-    .join(', ')}.`,
-  'Type the one that you mean in this spelling.',
-];
 
 /** Why a question about the results of a rescan cannot be answered. Nothing was done. */
 export const resultRefusalMessage = (refusal: ResultRefusal): Message => asRefusal(describeResultRefusal(refusal));
