@@ -123,7 +123,7 @@ async function killed(
       difference(keys, new Set(rows.map((row) => row.ImageKey ?? ''))).length === 0 &&
       rows.every((row) => ['processed', 'rejected', 'failed'].includes(row.Outcome ?? '')),
   );
-  const receipt = wholeText(await sees(/The autopilot has finished: Rescan r-0001/));
+  const receipt = wholeText(await sees(/The autopilot has finished\. Rescan r-0001/));
   check(
     'the receipt compares time, failures and images with the forecast',
     (receipt.match(/forecast/g) ?? []).length >= 3,

@@ -28,7 +28,7 @@ describe('the autopilot', () => {
     await start(3_000, 5);
     await startAutopilot();
     await approve();
-    const receipt = await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, {
+    const receipt = await here.people.sees(/The autopilot has finished\. Rescan r-0001: 60 of 60 done/, {
       withinMs: 60_000,
     });
     expect(wholeText(receipt)).toMatch(/Last hash of the audit/);
@@ -53,11 +53,11 @@ describe('the autopilot', () => {
     await here.people.sees(/Rescan r-0001 is running: [1-9]\d* of 60/, { withinMs: 60_000 });
     await here.people.bot('kill');
     await here.people.bot('start');
-    await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, { withinMs: 60_000 });
+    await here.people.sees(/The autopilot has finished\. Rescan r-0001: 60 of 60 done/, { withinMs: 60_000 });
     const texts = (await here.people.messages()).map(({ text }) => text);
     expect(texts.filter((text) => /Approval needed: flush|^Flush of /.test(text))).toHaveLength(1);
     expect(texts.filter((text) => /^The flush is done/.test(text))).toHaveLength(1);
-    expect(texts.filter((text) => /^The autopilot has finished:/.test(text))).toHaveLength(1);
+    expect(texts.filter((text) => /^The autopilot has finished\./.test(text))).toHaveLength(1);
     // The images of the sample run a second time; of the other images only those in flight at the kill.
     const counts = Object.values((await here.world.invocations()).byKey);
     expect(counts.filter((times) => times > 1).length).toBeLessThanOrEqual(23);

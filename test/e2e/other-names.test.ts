@@ -33,7 +33,7 @@ describe('a pipeline of another team', () => {
       await here.people.click('operator', plan.ts, buttonOf(plan, /autopilot_start/));
       const asked = await here.people.sees(/Approval needed: flush of `hours_prod\.v2`/, { withinMs: 60_000 });
       await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
-      await here.people.sees(/The autopilot has finished: Rescan r-0001 processed 60 images/, { withinMs: 90_000 });
+      await here.people.sees(/The autopilot has finished\. Rescan r-0001: 60 of 60 done/, { withinMs: 90_000 });
       const texts = (await here.people.messages()).map((message) => wholeText(message));
       expect(
         texts.filter((text) => /ValidationException|does not match the schema|has not grown|trip/.test(text)),

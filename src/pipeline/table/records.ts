@@ -69,3 +69,9 @@ export const countsOf = (tally: Readonly<Record<RecordKind, number>>): KindCount
   ...tally,
   total: RECORD_KINDS.reduce((sum, kind) => sum + tally[kind], 0),
 });
+
+/** Records that are no failed images: what the growth of a table is measured by, and what "failures not counted" means. */
+export const withoutFailures = (counts: KindCounts): number => counts.total - counts.failed;
+
+/** Timesheet entries and zero-hour weeks: what the function writes for the work in an image. */
+export const timesheetRecords = (counts: KindCounts): number => counts.entry + counts['zero-hour'];

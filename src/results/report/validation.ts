@@ -1,4 +1,4 @@
-import type { KindCounts } from '../../pipeline/table/records.ts';
+import { type KindCounts, timesheetRecords } from '../../pipeline/table/records.ts';
 import type { RunState } from '../../run/model/types.ts';
 import type { ReconcileTotals } from '../reconcile/reconcile-totals.ts';
 import { type EntryHoursComparison, isWithoutLoss } from './entry-hours.ts';
@@ -135,9 +135,6 @@ function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | und
   ];
   return problems.filter((problem) => 'images' in problem && problem.images > 0);
 }
-
-/** Timesheet entries and zero-hour weeks. */
-const timesheetRecords = (counts: KindCounts): number => counts.entry + counts['zero-hour'];
 
 /** How many fewer entries the table has than the backup; 0 where it has as many or more. */
 export const fewerEntries = (backup: { readonly counts: KindCounts }, now: KindCounts): number =>

@@ -54,7 +54,7 @@ describe('fewer entries than in the backup', () => {
     const found = { verdict, problems, runIds: ['r-0001'], images: [], now, backup, people: [], entryHours: hours };
     const { text } = validationMessage(found, Date.now());
     expect(text).toMatch(
-      /Fewer entries, but the same hours: 2,100 entries with 6300 h in the backup, 840 with 6300 h now/,
+      /Fewer entries, but the same hours: 2,100 entries and zero-hour weeks with 6300 h in the backup, 840 with 6300 h now/,
     );
     expect(text).not.toMatch(/fewer entries than/);
   }, 60_000);

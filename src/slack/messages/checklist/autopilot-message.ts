@@ -247,7 +247,7 @@ export function receiptMessage(
         `${formatCost(run)}; ${against(forecast.expectedCostUsd === undefined ? undefined : dollars(forecast.expectedCostUsd))}`,
       ],
       [
-        'Failures',
+        'Failed or without rows',
         `${count(toRetry)}; ${against(forecast.expectedFailures === undefined ? undefined : count(forecast.expectedFailures))}`,
       ],
       ['Images', `${count(done)}; ${against(count(forecast.images))}`],
@@ -261,14 +261,14 @@ export function receiptMessage(
 }
 
 function receiptFact(run: RunSnapshot, validation: Extract<StepFinding, { kind: 'validate' }> | undefined): string {
-  const { done: images, failed, withoutRows: noRows } = numbersOf(run);
-  const done = `${runName(run.runId)} processed ${counted(images, 'image')}, ${failed === 0 ? 'none' : count(failed)} failed`;
+  const { failed, withoutRows: noRows } = numbersOf(run);
+  const done = `${runName(run.runId)}: ${formatDone(run)}, ${failed === 0 ? 'none' : count(failed)} failed`;
   if (noRows > 0)
     return `:x: The autopilot has finished, but ${counted(noRows, 'image has', 'images have')} no rows in the table. ${done}.`;
   if (validation?.verdict === 'bad')
     return `:x: The autopilot has finished, but the validation found a problem: ${describeFound(validation)}. ${done}.`;
   if (isWithoutGrowth(run)) return `:warning: The autopilot has finished, but the table did not grow. ${done}.`;
-  return `The autopilot has finished: ${done}.`;
+  return `The autopilot has finished. ${done}.`;
 }
 
 /** What a stop of the autopilot ended. */

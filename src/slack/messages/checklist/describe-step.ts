@@ -4,7 +4,7 @@ import type { DeployRefusal } from '../../../pipeline/package/deploy-errors.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { clockTime, count, counted, duration, rate } from '../kit/format.ts';
 import { describeMissing } from '../refusals/describe-precondition.ts';
-import { describeVerdict } from '../results/describe-verdict.ts';
+import { describeVerdict, fewerText } from '../results/describe-verdict.ts';
 import { runName } from '../run/describe-run.ts';
 import { backupName } from '../table/describe-table.ts';
 import { describeLimit } from './describe-limit.ts';
@@ -117,7 +117,7 @@ function describeValidation({
 }: Extract<StepFinding, { kind: 'validate' }>) {
   const facts = [
     ...(imagesWithoutRows > 0 ? [`${counted(imagesWithoutRows, 'image')} without records`] : []),
-    ...(fewerEntries > 0 ? [`${counted(fewerEntries, 'fewer entry', 'fewer entries')} than before`] : []),
+    ...(fewerEntries > 0 ? [fewerText(fewerEntries)] : []),
   ];
   return verdict !== 'good' && facts.length > 0 ? facts.join(', ') : describeVerdict(verdict);
 }

@@ -1,5 +1,6 @@
 import type { Verdict } from '../../../results/report/validation.ts';
 import { sentence } from '../kit/escape.ts';
+import { count } from '../kit/format.ts';
 
 const VERDICTS: Readonly<Record<Verdict, string>> = {
   good: 'every image is accounted for',
@@ -11,3 +12,7 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
 /** A verdict as it was stored; one that this version does not know is shown as it is. */
 export const describeVerdict = (verdict: string): string =>
   Object.entries(VERDICTS).find(([known]) => known === verdict)?.[1] ?? sentence(verdict, 60);
+
+/** `12 fewer entries and zero-hour weeks than in the backup` */
+export const fewerText = (entries: number): string =>
+  `${count(entries)} fewer ${entries === 1 ? 'entry or zero-hour week' : 'entries and zero-hour weeks'} than in the backup`;

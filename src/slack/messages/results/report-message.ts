@@ -36,12 +36,12 @@ export function reportMessage(
   const { totals, state } = run;
   const isComplete = state.kind === 'completed';
   const forecastOf = isComplete ? 'forecast' : 'forecast for all';
-  const { toRetry, left, withoutRows } = numbersOf(run);
+  const { toRetry, left, withoutRows, entriesReported } = numbersOf(run);
   const isGood = isComplete && toRetry === 0 && left === 0 && !isWithoutGrowth(run);
   return compose({
     fact: `${withoutRows > 0 ? ':x:' : isGood ? ':white_check_mark:' : ':warning:'} Report of ${runName(run.runId)}: ${verdict(run)}.`,
     lines: [
-      `${outcomesText(run)}.${totals.entriesStored === 0 ? '' : ` ${storedLine(run)}`}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
+      `${outcomesText(run)}.${entriesReported === 0 ? '' : ` ${storedLine(run)}`}${totals.throttles === 0 ? '' : ` Throttled ${counted(totals.throttles, 'time')}.`}`,
       ...causeLines(about.causes),
       ...(isComplete ? [] : ['`/rescan resume` continues the run. A new report is posted when it ends.']),
     ],

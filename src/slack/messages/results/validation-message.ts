@@ -2,6 +2,7 @@ import type { Button } from '@slack/types';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import type { Validation } from '../../../checklist/contracts/result-control.ts';
 import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
+import { type KindCounts, withoutFailures } from '../../../pipeline/table/records.ts';
 import type { DiffTotals } from '../../../results/diff/diff-totals.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
 import type { ReconcileTotals } from '../../../results/reconcile/reconcile-totals.ts';
@@ -13,7 +14,8 @@ import { code } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
-import { describeVerdict } from './describe-verdict.ts';
+import { RECORDS_LABEL } from '../run/describe-run.ts';
+import { describeVerdict, fewerText } from './describe-verdict.ts';
 
 const SIGNS: Readonly<Record<Verdict, string>> = {
   good: ':white_check_mark:',
@@ -104,9 +106,7 @@ function headline({ verdict, problems, scope }: Validation): string {
       case 'outcome-of-no-image':
         return [`${counted(problem.images, 'outcome')} of images that are not in the run`];
       case 'fewer-entries':
-        return [
-          `the ${scope ? 'scope' : 'table'} has ${counted(problem.entries, 'fewer entry', 'fewer entries')} than the backup`,
-        ];
+        return [`the ${scope ? 'scope' : 'table'} has ${fewerText(problem.entries)}`];
       case 'failed':
         return [`${counted(problem.images, 'image')} failed`];
       default:
@@ -143,10 +143,10 @@ function tallyText({ images, counts, processedWithoutRows }: ReconcileTotals): s
 function hoursLine({ entryHours }: Validation): readonly string[] {
   if (!entryHours) return [];
   const { before, now } = entryHours;
-  const counts = `${count(before.entries)} entries with ${before.hours} h in the backup, ${count(now.entries)} with ${now.hours} h now`;
+  const counts = `${count(before.entries)} entries and zero-hour weeks with ${before.hours} h in the backup, ${count(now.entries)} with ${now.hours} h now`;
   if (isWithoutLoss(entryHours))
     return [
-      `Fewer entries, but the same hours: ${counts}. ${count(before.entries - before.withHours)} of the entries in the backup have 0 hours; ${count(now.entries - now.withHours)} do now.`,
+      `Fewer entries, but the same hours: ${counts}. ${count(before.entries - before.withHours)} of those in the backup have 0 hours; ${count(now.entries - now.withHours)} do now.`,
     ];
   const unreadable = before.unreadable + now.unreadable;
   return [
@@ -171,7 +171,7 @@ function describeProblem(problem: ValidationProblem, now: number): string {
         ? `*${counted(problem.images, 'image')} without an outcome*: the run has not processed ${problem.images === 1 ? 'it' : 'them'} yet.`
         : `*${counted(problem.images, 'image')} without an outcome*, although the run ended. Run ${problem.images === 1 ? 'it' : 'them'} again.`;
     case 'rows-missing':
-      return `*${counted(problem.images, 'image')} processed, but without records in the table*: the person has no records at all, so they were not overwritten by another image.${problem.weight === 'open' ? ' The run is still writing, so they may appear in a moment.' : ''}`;
+      return `*${counted(problem.images, 'image')} processed, but without records in the table*: no image of the same person and dates has newer records, so they were not overwritten.${problem.weight === 'open' ? ' The run is still writing, so they may appear in a moment.' : ''}`;
     case 'still-running':
       return 'The run is still in progress. Validate again when it has ended.';
     case 'flushed-since':
@@ -179,7 +179,7 @@ function describeProblem(problem: ValidationProblem, now: number): string {
         ? `The table was flushed ${duration(now - problem.at)} ago, after this run started. The records that the run wrote before are gone.`
         : `Records of the scope ${code(problem.what, 400)} were flushed ${duration(now - problem.at)} ago, after this run started. What the run wrote for them before is gone.`;
     case 'fewer-entries':
-      return `*${counted(problem.entries, 'fewer entry', 'fewer entries')} than in the backup* (${count(problem.before)} → ${count(problem.now)}, zero-hour weeks included in the count). \`/rescan diff\` lists what is missing; \`/rescan diff restore\` puts it back.`;
+      return `*${fewerText(problem.entries)}* (${count(problem.before)} → ${count(problem.now)}). \`/rescan diff\` lists what is missing; \`/rescan diff restore\` puts it back.`;
     case 'not-compared':
       return 'There is no verified backup, so the table could not be compared with its earlier state.';
     case 'outcome-of-no-image':
@@ -218,21 +218,22 @@ const exampleLines = (images: readonly ReconciledImage[]): readonly string[] =>
 
 /** Records by kind, now and in the backup. */
 function countsFigure({ now, backup, scope }: Validation) {
-  const kinds = [
-    ['Timesheet entries', 'entry'],
-    ['Zero-hour weeks', 'zero-hour'],
-    ['Rejected sheets', 'rejected'],
-    ['Coverage records', 'coverage'],
-    ['Failed images', 'failed'],
-    ['All records', 'total'],
-  ] as const;
+  const rows: readonly (readonly [string, (counts: KindCounts) => number])[] = [
+    ['Timesheet entries', ({ entry }) => entry],
+    ['Zero-hour weeks', (counts) => counts['zero-hour']],
+    ['Rejected sheets', ({ rejected }) => rejected],
+    ['Coverage records', ({ coverage }) => coverage],
+    [scope ? 'Records (failures not counted)' : RECORDS_LABEL, withoutFailures],
+    ['Failed images', ({ failed }) => failed],
+    ['All records', ({ total }) => total],
+  ];
   const signed = (n: number) => (n > 0 ? `+${count(n)}` : count(n));
   return tableFigure(
     backup ? [scope ? 'Kind, in the scope' : 'Kind', 'Now', 'In the backup', 'Difference'] : ['Kind', 'Now'],
-    kinds.map(([name, kind]) => [
+    rows.map(([name, read]) => [
       name,
-      count(now[kind]),
-      ...(backup ? [count(backup.counts[kind]), signed(now[kind] - backup.counts[kind])] : []),
+      count(read(now)),
+      ...(backup ? [count(read(backup.counts)), signed(read(now) - read(backup.counts))] : []),
     ]),
     { right: [1, 2, 3] },
   );

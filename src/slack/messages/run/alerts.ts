@@ -248,12 +248,12 @@ function endAlert(
     case 'completed':
       return channel({
         fact:
-          run.totals.noRows === 0
+          numbersOf(run).withoutRows === 0
             ? `${name} is complete: ${formatDone(run)} in ${formatRunningTime(run)}.`
-            : `${name} lost rows: ${counted(run.totals.noRows, 'image has', 'images have')} no rows in the table. ${formatDone(run)} in ${formatRunningTime(run)}.`,
+            : `${name} lost rows: ${counted(numbersOf(run).withoutRows, 'image has', 'images have')} no rows in the table. ${formatDone(run)} in ${formatRunningTime(run)}.`,
         lines: [
           `${formatOutcomes(run)}.`,
-          ...(run.totals.failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
+          ...(numbersOf(run).failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
           storedLine(run),
           `${RECORDS_LABEL}: ${formatRecords(run)}.${numbersOf(run).costUsd === undefined ? '' : ` Cost: ${formatCost(run)}.`}`,
           `${starter} The report follows in the thread.`,
@@ -289,9 +289,9 @@ function tripButtons(run: RunSnapshot, status: Button): readonly Button[] {
 /** What failed, and what is left. */
 function tripLines(run: RunSnapshot): readonly string[] {
   const { state, lastFailure, totals } = run;
-  const { left } = numbersOf(run);
+  const { left, failed } = numbersOf(run);
   const lost = withoutRowsLine(run);
-  const rest = `${formatDone(run)}, ${count(totals.failed)} failed, ${counted(left, 'image')} left.`;
+  const rest = `${formatDone(run)}, ${count(failed)} failed, ${counted(left, 'image')} left.`;
   if (state.kind === 'tripped' && state.trippedBy.kind === 'no-growth') {
     const { images } = state.trippedBy;
     const hung =
@@ -303,9 +303,9 @@ function tripLines(run: RunSnapshot): readonly string[] {
   const { failureType, message } = lastFailure;
   const error = code(`${failureType} · ${message}`, 500);
   const alike = totals.failedByType[failureType] ?? 0;
-  if (alike < totals.failed)
-    return [`Last error (${count(alike)} of ${count(totals.failed)} failures are ${failureType}): ${error}`, rest];
-  return [totals.failed > 1 ? `All ${count(totals.failed)} failed with ${error}` : `Error: ${error}`, rest];
+  if (alike < failed)
+    return [`Last error (${count(alike)} of ${count(failed)} failures are ${failureType}): ${error}`, rest];
+  return [failed > 1 ? `All ${count(failed)} failed with ${error}` : `Error: ${error}`, rest];
 }
 
 const leftLine = (left: number) =>

@@ -29,10 +29,12 @@ export const formatCost = (run: RunSnapshot): string => {
 };
 
 /** What is lost, for the beginning of a message; undefined where every image that claims rows has them. */
-export const withoutRowsLine = ({ totals }: Pick<RunSnapshot, 'totals'>): string | undefined =>
-  totals.noRows === 0
+export function withoutRowsLine(run: RunSnapshot): string | undefined {
+  const { withoutRows } = numbersOf(run);
+  return withoutRows === 0
     ? undefined
-    : `:warning: *${counted(totals.noRows, 'image has', 'images have')} no rows in the table*, although the function reported stored entries for ${totals.noRows === 1 ? 'it' : 'them'}.`;
+    : `:warning: *${counted(withoutRows, 'image has', 'images have')} no rows in the table*, although the function reported stored entries for ${withoutRows === 1 ? 'it' : 'them'}.`;
+}
 
 /** Why a run stopped itself, as the second half of `Rescan r-0142 stopped itself: …`. */
 export function describeTrip(trip: Trip): string {

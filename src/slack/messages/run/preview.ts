@@ -4,7 +4,7 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { aboutDuration, bytes, count, counted, dollars, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { describePace, describeSelection, describeState, formatDone, runName } from './describe-run.ts';
+import { describePace, describeSelection, describeState, formatDone, RECORDS_LABEL, runName } from './describe-run.ts';
 
 /** What a run would do, before anyone starts it. */
 export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { buttons: true }): Message {
@@ -37,7 +37,7 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
       ['Pace', `${describePace(plan.paceSetting)} (ceiling ${rate(plan.ceilingPerMinute)})`],
       ['Estimated time', `${aboutDuration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
       ['Estimated cost', plan.expectedCostUsd === undefined ? 'unknown' : `about ${dollars(plan.expectedCostUsd)}`],
-      ['Records in the table now (failures not counted)', recordsText(plan)],
+      recordsNumber(plan),
       ['Planned by', mention(plan.plannedBy)],
     ],
     notes: [
@@ -72,10 +72,14 @@ function imagesText({ selection, leftOut }: RunPlan): string {
   return `${chosen ?? 'whole bucket'}${skipped}${why}`;
 }
 
-function recordsText(plan: RunPlan): string {
-  if (plan.entries !== undefined) return count(plan.entries);
-  if (plan.entriesApproximate === undefined) return 'unknown';
-  return `about ${count(plan.entriesApproximate)} (reported by DynamoDB, up to six hours old)`;
+function recordsNumber({ entries, entriesApproximate }: RunPlan): readonly [string, string] {
+  if (entries !== undefined) return [RECORDS_LABEL, count(entries)];
+  if (entriesApproximate === undefined) return [RECORDS_LABEL, 'unknown'];
+  // DynamoDB counts every record.
+  return [
+    'Records in the table (failures counted)',
+    `about ${count(entriesApproximate)} (reported by DynamoDB, up to six hours old)`,
+  ];
 }
 
 function previewButtons({ runId, openRun, total, selection }: RunPlan): readonly Button[] {

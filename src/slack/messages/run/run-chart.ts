@@ -47,10 +47,10 @@ export function runCharts(intervals: readonly Interval[]): readonly Figure[] {
   });
   return [
     {
-      block: chart('Images a minute', 'images a minute', [line('images', images), line('failed', failed)]),
+      block: chart('Images a minute', 'images a minute', [line('images', images), line('failed or no rows', failed)]),
       plain: [
         `Images a minute: \`${sparkline(images)}\` (at most ${rate(Math.max(...images))})`,
-        `Failed a minute: \`${sparkline(failed)}\` (at most ${rate(Math.max(...failed))})`,
+        `Failed or without rows a minute: \`${sparkline(failed)}\` (at most ${rate(Math.max(...failed))})`,
       ],
     },
     {

@@ -59,10 +59,10 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
   const isRunning = run.state.kind === 'running';
   const isClosed = run.state.kind === 'completed' || run.state.kind === 'abandoned';
   const waiting = run.waiting > 0 ? `, ${count(run.waiting)} waiting to be tried again` : '';
-  const { costUsd } = numbersOf(run);
+  const { costUsd, processed, rejected } = numbersOf(run);
   return [
-    ['Processed', count(run.totals.processed)],
-    ['Rejected', count(run.totals.rejected)],
+    ['Processed', count(processed)],
+    ['Rejected', count(rejected)],
     ['Failed', formatFailed(run)],
     ...rowsNumber(run),
     [RECORDS_LABEL, formatRecords(run)],
@@ -76,11 +76,12 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
 }
 
 /** Images without rows, and those whose rows are still looked for. */
-function rowsNumber({ totals, rows }: RunSnapshot): readonly (readonly [string, string])[] {
-  const unproven = rows?.unproven ?? 0;
+function rowsNumber(run: RunSnapshot): readonly (readonly [string, string])[] {
+  const { withoutRows } = numbersOf(run);
+  const unproven = run.rows?.unproven ?? 0;
   const waiting = unproven === 0 ? [] : [`${count(unproven)} not in the table yet`];
-  if (totals.noRows === 0 && unproven === 0) return [];
-  return [['Without rows in the table', [count(totals.noRows), ...waiting].join(', ')]];
+  if (withoutRows === 0 && unproven === 0) return [];
+  return [['Without rows in the table', [count(withoutRows), ...waiting].join(', ')]];
 }
 
 const speedText = (run: RunSnapshot) =>
@@ -119,13 +120,15 @@ export function runButtons({ runId, state, draining }: RunSnapshot): readonly Bu
 }
 
 /** The post that goes into the run's thread from time to time. */
-export const progressPost = (run: RunSnapshot): Message =>
-  compose({
+export function progressPost(run: RunSnapshot): Message {
+  const { processed, rejected } = numbersOf(run);
+  return compose({
     fact: `${formatDone(run)}, ${speedText(run)}.`,
     lines: [
-      `Processed ${count(run.totals.processed)}, rejected ${count(run.totals.rejected)}, failed ${formatFailed(run)}.`,
+      `Processed ${count(processed)}, rejected ${count(rejected)}, failed ${formatFailed(run)}.`,
       ...rowsNumber(run).map(([name, value]) => `${name}: ${value}.`),
       `${RECORDS_LABEL}: ${formatRecords(run)}.`,
       `Time left: ${remainingTime(run)}. ${counted(run.inFlight, 'image')} in progress.`,
     ],
   });
+}

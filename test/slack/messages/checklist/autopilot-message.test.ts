@@ -205,12 +205,12 @@ describe('the receipt', () => {
         receiptMessage(record, run, { validation: { kind: 'validate', verdict: 'good' }, head: 'ab'.repeat(32) }),
       ),
     ).toEqual([
-      'The autopilot has finished: Rescan r-0142 processed 412 images, 24 failed.',
+      'The autopilot has finished. Rescan r-0142: 412 of 1,398 done (29 %), 24 failed.',
       'The function reported 1,140 entries; the table grew by 1,140.',
       'Running time: 13 min; forecast 42 min',
       'Total time: 1 h, including the time waiting for people',
       'Cost: $1.24; forecast $4.19',
-      'Failures: 24; forecast 42',
+      'Failed or without rows: 24; forecast 42',
       'Images: 412; forecast 1,398',
       'Validation: every image is accounted for',
       'Started by <@U0OPERATOR>. `/rescan history` lists it.',
@@ -222,9 +222,9 @@ describe('the receipt', () => {
     const { expectedFailures: _, ...forecast } = finished.forecast;
     const clean = runSnapshot({ totals: { ...run.totals, failed: 0, failedByType: {} } });
     const lines = linesOf(receiptMessage({ ...finished, forecast }, clean));
-    expect(lines[0]).toBe('The autopilot has finished: Rescan r-0142 processed 388 images, none failed.');
+    expect(lines[0]).toBe('The autopilot has finished. Rescan r-0142: 388 of 1,398 done (27 %), none failed.');
     expect(lines).toContain('Cost: $1.24; no forecast');
-    expect(lines).toContain('Failures: 0; no forecast');
+    expect(lines).toContain('Failed or without rows: 0; no forecast');
     expect(lines).toContain('Validation: not done: run `/rescan validate`');
   });
 

@@ -47,6 +47,6 @@ test('the receipt of an autopilot whose validation found a loss begins with the 
   const record = autopilotRecord({ state: 'finished', startedAt: NOW, endedAt: NOW + 60_000 });
   const validation = { kind: 'validate', verdict: 'bad', fewerEntries: 165, imagesWithoutRows: 54 } as const;
   expect(receiptMessage(record, runSnapshot(), { validation }).text).toMatch(
-    /^:x: The autopilot has finished, but the validation found a problem: 54 images without records, 165 fewer entries than before\./,
+    /^:x: The autopilot has finished, but the validation found a problem: 54 images without records, 165 fewer entries and zero-hour weeks than in the backup\./,
   );
 });
