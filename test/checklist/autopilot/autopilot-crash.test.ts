@@ -156,7 +156,7 @@ describe('a run', () => {
     two.autopilot.standBy();
     await until(() => runStarts(world.runs).length > 0, two);
     expect(world.runs.calls.filter((call) => call.startsWith('plan'))).toHaveLength(1);
-    expect(runStarts(world.runs)).toEqual([`start ${planned.value.runId} by U0OPERATOR`]);
+    expect(runStarts(world.runs)).toEqual([`start ${planned.value.runId} by U0OPERATOR, unattended`]);
   });
 
   test('a run that stays interrupted after its process died needs a person', async () => {

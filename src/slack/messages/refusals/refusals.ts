@@ -65,7 +65,7 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
       return say(...stopFileLines(refusal.path));
     case 'stop-stored':
       return say(
-        `Not started: ${refusal.by === undefined ? '' : `${mention(refusal.by)} asked for `}a ${refusal.request}${refusal.by === undefined ? ' was requested' : ''}, and only a person may start the run after that.`,
+        `Not started: ${refusal.by === undefined ? '' : `${mention(refusal.by)} asked for `}a ${refusal.request === 'pause' ? 'pause' : 'stop'}${refusal.by === undefined ? ' was requested' : ''}, and only a person may start the run after that.`,
         'Press `Start` on its plan, or plan a new run with `/rescan start`.',
       );
     case 'lease-held':

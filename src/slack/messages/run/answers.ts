@@ -21,12 +21,13 @@ export const noRunYetMessage = (): Message =>
 function storedLine(
   halt: 'pause' | 'stop',
   { storedIn, stopFile }: { readonly storedIn?: StopLocation; readonly stopFile: string },
+  what = 'the run',
 ): string {
   if (storedIn === undefined)
-    return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, what was in progress *continues*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
+    return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, ${what} *continues*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
   return storedIn.kind === 'bucket'
-    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes by itself what was in progress.`
-    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume by itself on this machine what was in progress. A bot on another machine does not see the file.`;
+    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes ${what} by itself.`
+    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume ${what} by itself on this machine. A bot on another machine does not see the file.`;
 }
 
 /** The run cannot be read, and a request to halt it was stored for whatever drives it, or could not be. */
@@ -34,10 +35,15 @@ export const haltUnreadMessage = (refusal: Extract<Refusal, { reason: 'halt-unre
   const halt = refusal.request === 'pause' ? 'pause' : 'stop';
   return say(
     `The run cannot be read: ${describeFault(refusal.fault)}. This process drives no run.`,
-    storedLine(halt, { stopFile: refusal.stopFile, ...(refusal.stored && { storedIn: refusal.stored }) }),
+    // A table job and the autopilot know no pause.
+    storedLine(
+      halt,
+      { stopFile: refusal.stopFile, ...(refusal.stored && { storedIn: refusal.stored }) },
+      halt === 'stop' ? 'what was in progress' : 'the run',
+    ),
     ...(refusal.stored?.kind === 'bucket'
       ? [
-          'A run, flush or restore that another process drives stops within 10 s. `/rescan resume` removes the stored request.',
+          `${halt === 'stop' ? 'A run, flush or restore' : 'A run'} that another process drives ${halt === 'stop' ? 'stops' : 'pauses'} within 10 s. \`/rescan resume\` removes the stored request.`,
         ]
       : []),
     ...faultLines(refusal.fault),

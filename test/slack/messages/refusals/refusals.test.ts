@@ -69,7 +69,7 @@ const refusals: [Refusal, string][] = [
       stopFile: '/tmp/STOP',
       stored: { kind: 'file', path: '/tmp/S.json' },
     },
-    'The run cannot be read: the OCR function cannot be found. This process drives no run.\nThe stop is stored in the file `/tmp/S.json` on the machine of this process, because the control bucket cannot be written, either. The bot does not resume the run by itself on this machine. A bot on another machine does not see the file.\n`Function not found: x`\nLook at OCR_FUNCTION.',
+    'The run cannot be read: the OCR function cannot be found. This process drives no run.\nThe stop is stored in the file `/tmp/S.json` on the machine of this process, because the control bucket cannot be written, either. The bot does not resume what was in progress by itself on this machine. A bot on another machine does not see the file.\n`Function not found: x`\nLook at OCR_FUNCTION.',
   ],
   [
     { reason: 'fault', fault },
