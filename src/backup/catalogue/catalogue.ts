@@ -2,7 +2,7 @@ import { workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
 import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../errors.ts';
 import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
-import { type BackupLocation, listFolders, readText, writeObject } from './location.ts';
+import { type BackupLocation, listFolders, readTagged, readText, replaceObject, writeObject } from './location.ts';
 
 /** The catalogue is the bucket itself: a folder with a `rescan-backup.json` is a backup, and nothing else is. */
 
@@ -14,18 +14,45 @@ export const writeRecord = (location: BackupLocation, record: BackupRecord): Pro
  * A backup by its id, or by its short id (see `shortBackupId`).
  * @throws BackupNotFoundError; ZodError when the record has another form; BackupLocationError.
  */
-export async function findBackup(location: BackupLocation, backupId: string): Promise<BackupRecord> {
+export const findBackup = async (location: BackupLocation, backupId: string): Promise<BackupRecord> =>
+  (await findTagged(location, backupId)).record;
+
+async function findTagged(
+  location: BackupLocation,
+  backupId: string,
+): Promise<{ readonly record: BackupRecord; readonly etag: string }> {
   if (!/^[\w-]+$/.test(backupId)) throw new BackupNotFoundError(backupId);
   const isShort = backupId.startsWith('b-');
   const ids = isShort ? await listFolders(location, `${location.prefix}AWSDynamoDB/`) : [backupId];
   const found = isShort ? ids.filter((id) => shortBackupId(id) === backupId) : ids;
   const [id] = found;
-  const text =
+  const stored =
     id === undefined || found.length > 1
       ? undefined
-      : await readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
-  if (text === undefined) throw new BackupNotFoundError(backupId);
-  return parseBackupRecord(text);
+      : await readTagged(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
+  if (stored === undefined) throw new BackupNotFoundError(backupId);
+  return { record: parseBackupRecord(stored.text), etag: stored.etag };
+}
+
+/** Changes of one record that others may make at the same time: more than this is a defect. */
+const MAX_CHANGES_AT_ONCE = 10;
+
+/**
+ * Changes the record of a backup as it is at this moment, and returns it. A backup that was deleted meanwhile does not come
+ * back into the catalogue, and a change that was made meanwhile is kept. @throws as `findBackup`
+ */
+export async function changeRecord(
+  location: BackupLocation,
+  backupId: string,
+  change: (record: BackupRecord) => BackupRecord,
+): Promise<BackupRecord> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { record, etag } = await findTagged(location, backupId);
+    const changed = change(record);
+    const key = `${folderOf(location.prefix, record.id)}${RECORD_NAME}`;
+    if (await replaceObject(location, key, etag, JSON.stringify(changed, undefined, 2))) return changed;
+    if (attempt === MAX_CHANGES_AT_ONCE) throw new Error(`The record of backup ${backupId} changes all the time.`);
+  }
 }
 
 /** Notes in the catalogue which flush of the whole table finished with a backup; with undefined, that it counts no more. */
@@ -34,8 +61,7 @@ export async function setUsedBy(
   backupId: string,
   usedBy: BackupRecord['usedBy'] | undefined,
 ): Promise<void> {
-  const { usedBy: _, ...record } = await findBackup(location, backupId);
-  await writeRecord(location, { ...record, ...defined({ usedBy }) });
+  await changeRecord(location, backupId, ({ usedBy: _, ...record }) => ({ ...record, ...defined({ usedBy }) }));
 }
 
 const READS_AT_ONCE = 16;

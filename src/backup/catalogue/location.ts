@@ -31,10 +31,17 @@ const locationError = (location: BackupLocation, error: unknown): unknown =>
       : error;
 
 /** The text of a small object; undefined when there is none. @throws BackupLocationError, or the SDK's error. */
-export async function readText(location: BackupLocation, key: string): Promise<string | undefined> {
+export const readText = async (location: BackupLocation, key: string): Promise<string | undefined> =>
+  (await readTagged(location, key))?.text;
+
+/** The same with the ETag of what was read, for `replaceObject`. */
+export async function readTagged(
+  location: BackupLocation,
+  key: string,
+): Promise<{ readonly text: string; readonly etag: string } | undefined> {
   try {
     const answer = await location.s3.send(new GetObjectCommand({ Bucket: location.bucket, Key: key }));
-    return (await answer.Body?.transformToString('utf8')) ?? '';
+    return { text: (await answer.Body?.transformToString('utf8')) ?? '', etag: answer.ETag ?? '' };
   } catch (error) {
     if (isMissingObject(error)) return undefined;
     throw locationError(location, error);
@@ -68,6 +75,28 @@ export async function writeObject(
       signal?.throwIfAborted();
       throw locationError(location, error);
     });
+}
+
+/**
+ * Overwrites a small object that still has this ETag. False, and nothing is written, where it was overwritten or deleted.
+ * @throws BackupLocationError, the SDK's error.
+ */
+export async function replaceObject(
+  location: BackupLocation,
+  key: string,
+  etag: string,
+  body: string,
+): Promise<boolean> {
+  const input = { Bucket: location.bucket, Key: key, Body: body, ContentType: 'application/json', IfMatch: etag };
+  try {
+    await location.s3.send(new PutObjectCommand(input));
+    return true;
+  } catch (error) {
+    // 409: another write of the object is in progress.
+    if (['PreconditionFailed', 'ConditionalRequestConflict'].includes(nameOf(error)) || isMissingObject(error))
+      return false;
+    throw locationError(location, error);
+  }
 }
 
 /** The keys that start with `prefix` (and sort after `after`), in S3's order. @throws BackupLocationError, or the SDK's error. */

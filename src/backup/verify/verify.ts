@@ -1,7 +1,7 @@
 import { workThrough } from '../../lib/async/workers.ts';
 import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { keyNamesOf } from '../../pipeline/table/table.ts';
-import { findBackup, writeRecord } from '../catalogue/catalogue.ts';
+import { changeRecord } from '../catalogue/catalogue.ts';
 import type { BackupLocation } from '../catalogue/location.ts';
 import { BackupDamagedError } from '../errors.ts';
 import { type BackupRecord, folderOf, RECORD_NAME } from '../format/backup-record.ts';
@@ -91,9 +91,5 @@ export async function verifyBackup(
     if (!(error instanceof BackupDamagedError)) throw error;
     verification = { kind: 'unverified', reason: error.reason, objectKey: error.objectKey };
   }
-  // A backup that was deleted meanwhile must not come back into the catalogue without its data.
-  const current = await findBackup(location, record.id);
-  const verified = { ...current, verification };
-  await writeRecord(location, verified);
-  return verified;
+  return changeRecord(location, record.id, (current) => ({ ...current, verification }));
 }

@@ -151,9 +151,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       job.work.kind === 'prune'
         ? pruning.carryOut(job, job.work, limits, onProgress)
         : carryOut(ports, { ...job, work: job.work }, limits, onProgress),
-    // A restore of rows keeps no progress: what it did before a fault would count as done by somebody else.
-    mayWaitUntil: ({ work, approvedUntil = 0 }) =>
-      work.kind === 'restore' && work.mode === 'rows' ? 0 : approvedUntil,
+    mayWaitUntil: ({ approvedUntil = 0 }) => approvedUntil,
     async recordTableChange(job) {
       const { work } = job;
       if (work.kind !== 'prune')

@@ -4,17 +4,21 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
 import { listBackups } from '../../../src/backup/catalogue/catalogue.ts';
+import { versionId } from '../../../src/backup/format/digest.ts';
+import { entryId, keyReader } from '../../../src/backup/format/item-key.ts';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import { makeBackup } from '../../../src/backup/write/make-backup.ts';
 import type { TableAction } from '../../../src/checklist/contracts/table-control.ts';
 import { createBackupJobRecord, createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
 import { createTableSteps } from '../../../src/checklist/table-jobs/table-steps.ts';
+import type { Item } from '../../../src/pipeline/table/item.ts';
 import { createJobLocations } from '../../../src/slack/delivery/message-locations.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import { postApproval } from '../../../src/slack/requests/show-approval.ts';
 import { createTableThread, renderJob } from '../../../src/slack/threads/table-thread.ts';
 import { createPipelineLeases } from '../../../src/state/pipeline-leases.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
+import { putItems } from '../../support/aws/items.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { type ControlWrite, createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 import { createFakeClock, settle } from '../../support/rigs/fake-clock.ts';
@@ -32,7 +36,7 @@ const whoApproves = { policy: 'second-person', approvers: ['U2'] } as const;
 const NOTHING = { images: 0, records: 0, examples: [], people: { total: 0, top: [] } };
 let pipelines = 0;
 
-type Kind = 'flush' | 'restore' | 'prune';
+type Kind = 'flush' | 'restore' | 'restore of rows' | 'prune';
 
 /** A pipeline with a table of eight records and its backups, whose control table, bucket and Slack outlive its processes. */
 async function createPipeline(kind: Kind) {
@@ -47,11 +51,15 @@ async function createPipeline(kind: Kind) {
   };
   const record = await backup();
   if (kind === 'prune') await backup();
-  if (kind === 'restore') {
+  const edited = { ...timesheetEntry(1), Hours: { N: '1' } };
+  const { sum: wanted } = await world.digest(table);
+  if (kind === 'restore' || kind === 'restore of rows') {
     const { ResourceName, DateProjectCode } = timesheetEntry(0);
     const Key = { ResourceName: ResourceName ?? { S: '' }, DateProjectCode: DateProjectCode ?? { S: '' } };
     await world.dynamodb.send(new DeleteItemCommand({ TableName: table, Key: JSON.parse(JSON.stringify(Key)) }));
   }
+  if (kind === 'restore of rows') await putItems(world.dynamodb, table, [edited]);
+  const { sum: unchanged } = await world.digest(table);
   /** The text of each message in Slack, and what was posted to the channel or a thread as an alert. */
   const messages = new Map<string, string>();
   const alerts: string[] = [];
@@ -198,6 +206,11 @@ async function createPipeline(kind: Kind) {
   async function actionOf(planPrune: ReturnType<typeof start>['steps']['planPrune']): Promise<TableAction> {
     if (kind === 'flush') return { kind, backupId: record.id, failedOnly: false };
     if (kind === 'restore') return { kind, backupId: record.id, mode: 'replace' };
+    if (kind === 'restore of rows') {
+      const idOf = (item: Item) => entryId(keyReader(record.table.keys)(item));
+      const overwrites = [{ id: idOf(edited), seen: versionId(edited) }];
+      return { kind: 'restore', backupId: record.id, mode: 'rows', entries: [idOf(timesheetEntry(0))], overwrites };
+    }
     const plan = await planPrune(1);
     if (!plan.ok || !plan.value.action) throw new Error('nothing to delete');
     return plan.value.action;
@@ -209,7 +222,8 @@ async function createPipeline(kind: Kind) {
       const left = (await listBackups(location)).length;
       return left === 1 ? 'all' : left === 2 ? 'none' : 'part';
     }
-    const { items } = await world.digest(table);
+    const { items, sum } = await world.digest(table);
+    if (kind === 'restore of rows') return sum === wanted ? 'all' : sum === unchanged ? 'none' : 'part';
     const [before, after] = kind === 'flush' ? [8, 0] : [7, 8];
     return items === after ? 'all' : items === before ? 'none' : 'part';
   }
@@ -263,7 +277,7 @@ async function live(kind: Kind, at: number, when: 'before' | 'after'): Promise<b
   const isDone = approval?.state.kind === 'used';
   expect(await reached(), what).toBe(isDone ? 'all' : 'none');
   expect(
-    alerts.some((text) => / done: |(was|were) deleted /.test(text)),
+    alerts.some((text) => / done: |(was|were) deleted | back in the table/.test(text)),
     `${what}: ${alerts.join('\n')}`,
   ).toBe(isDone);
   if (!isDone) expect(alerts.join('\n'), what).toContain('but the bot restarted before it started');
@@ -279,6 +293,7 @@ async function live(kind: Kind, at: number, when: 'before' | 'after'): Promise<b
 test.each([
   ['flush', 'after', 12],
   ['restore', 'before', 15],
+  ['restore of rows', 'after', 12],
   ['prune', 'after', 10],
 ] as const)(
   'A %s whose process is killed %s any write to the control table or to S3 is carried out or void, and Slack shows which',
