@@ -20,6 +20,8 @@ export const FAILURE_KINDS = [
   'model-denied',
   'kms-disabled',
   'textract-denied',
+  'needs-review',
+  'reply-too-large',
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
@@ -73,6 +75,8 @@ const worldSchema = z.strictObject({
   logger: z.enum(['broken', 'none', 'works']).default('broken'),
   /** DynamoDB actions that the function's own role lacks, for example "dynamodb:PutItem". */
   functionDenied: z.array(z.string().regex(/^dynamodb:[A-Za-z]+$/)).default([]),
+  /** The function's role may list the bucket; otherwise S3 denies access to a key that does not exist. */
+  functionMayList: z.boolean().default(true),
   /** A key that does not exist is also answered with 200. */
   neverFails: z.boolean().default(false),
   /** Memory that an invocation uses, in MB. */

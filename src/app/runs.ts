@@ -1,5 +1,6 @@
 import { expectedFaultOr } from '../pipeline/aws.ts';
 import { listImages } from '../pipeline/images.ts';
+import { objectExists, withMissingImages } from '../pipeline/invoke/missing-image.ts';
 import { openFunction } from '../pipeline/invoke/open-function.ts';
 import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import { countEntries } from '../pipeline/table/count.ts';
@@ -29,7 +30,14 @@ export function assembleRuns(context: BotContext): Runs {
       stopFile: settings.stopFile,
       stopFileExists: context.stopFileExists,
       storedStops: context.storedStops,
-      openFunction: async (maxInFlight) => (await openFunction(aws.lambda, context.invocations, maxInFlight)).invoke,
+      openFunction: async (maxInFlight) => {
+        const { invoke } = await openFunction(aws.lambda, context.invocations, maxInFlight);
+        return withMissingImages(
+          invoke,
+          (key, signal) => objectExists(aws.s3, settings.imageBucket, key, signal),
+          warn,
+        );
+      },
       checkGrowth: async (question) =>
         checkGrowth(question, {
           ...(question.growthKind === 'counted' || (await counts.isCountable()) ? { countEntries: countAll } : {}),

@@ -190,12 +190,17 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
       );
     }
     ports.log('INFO', `Stored ${records.length} records for ${sheet.person}`);
+    if (ports.failWith === 'reply-too-large')
+      return runtimeError(
+        'Function.ResponseSizeTooLarge',
+        'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
+        ports.failWith,
+      );
     const end = records[0]?.WeekEndDate?.S ?? sheet.week;
-    return answer(
-      200,
-      processedBody(key, records.length, sheet.person, `${sheet.week} to ${end}`, seconds()),
-      'processed',
-    );
+    const body = processedBody(key, records.length, sheet.person, `${sheet.week} to ${end}`, seconds());
+    return ports.failWith === 'needs-review'
+      ? answer(200, { ...body, validation: NOT_VALID }, ports.failWith)
+      : answer(200, body, 'processed');
   } catch (error) {
     if (ports.world().neverFails && !raise)
       return answer(200, processedBody(key, 0, 'unknown', '', seconds()), 'processed');
@@ -234,6 +239,8 @@ const processedBody = (key: string, stored: number, person: string, dates: strin
   validation: { valid: true, errors: [], warnings: [] },
 });
 
+const NOT_VALID = { valid: false, errors: ['Weekly total mismatch'], warnings: [] };
+
 const answer = (statusCode: number, body: unknown, kind: string): FunctionReply => ({
   payload: JSON.stringify({ statusCode, body: JSON.stringify(body) }),
   kind,
@@ -269,6 +276,8 @@ async function readSheet(bucket: string, key: string, ports: FunctionPorts): Pro
     throw new PythonError('ClientError', clientErrorText('InvalidObjectState', 'GetObject', ARCHIVED_MESSAGE));
   const found = await ports.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key })).catch((error: unknown) => {
     const { type, message } = asPython(error);
+    if (type === 'NoSuchKey' && !ports.world().functionMayList)
+      throw new PythonError('ClientError', clientErrorText('AccessDenied', 'GetObject', 'Access Denied'));
     throw new PythonError(type, clientErrorText(type, 'GetObject', message));
   });
   const text = readTimesheetText(Buffer.from((await found.Body?.transformToByteArray()) ?? []));

@@ -51,7 +51,9 @@ export type RetryRequest =
    * Of the last run and its retries: no outcome, or processed and their rows missing; `withUnclear`: also where another
    * image may have overwritten the rows.
    */
-  | { readonly kind: 'unaccounted'; readonly withUnclear?: boolean };
+  | { readonly kind: 'unaccounted'; readonly withUnclear?: boolean }
+  /** Of the last run and its retries: processed images in which the function's own validation found errors. */
+  | { readonly kind: 'needs-review' };
 
 export type ResultRefusal =
   | { readonly reason: 'no-run' }
@@ -62,6 +64,8 @@ export type ResultRefusal =
   /** The requested images failed, but they are not in the bucket any more. */
   | { readonly reason: 'images-gone'; readonly bucket: string; readonly images: number }
   | { readonly reason: 'nothing-unaccounted' }
+  /** No processed image of the last run needs a review. */
+  | { readonly reason: 'nothing-to-review' }
   | { readonly reason: 'images-unknown'; readonly bucket: string; readonly keys: readonly string[] }
   /** Several names look like the one that was typed, and none is exactly it. */
   | {

@@ -40,6 +40,12 @@ const UNACCOUNTED: readonly ReconciledKind[] = [
   'processed-with-older-rows',
 ];
 
+const PROCESSED: readonly ReconciledKind[] = [
+  'processed-with-rows',
+  'processed-without-rows',
+  'processed-with-older-rows',
+];
+
 /**
  * Chooses the images of a retry. `what`: a description for people. @throws what the ports throw; all files are freed
  * then.
@@ -49,7 +55,7 @@ export async function chooseForRetry(
   what: string,
   ports: RetryChoicePorts,
 ): Promise<RetryChoice | ResultRefusal> {
-  if (request.kind === 'unaccounted') return chooseUnaccounted(what, request.withUnclear ?? false, ports);
+  if (request.kind !== 'failed') return chooseOfLastRun(request, what, ports);
   const { choice } = request;
   const resolved = choice.images && (await findNamed([...choice.images].map(readSpelling), ports));
   if (resolved && 'reason' in resolved) return resolved;
@@ -89,17 +95,24 @@ export async function chooseForRetry(
   }
 }
 
-async function chooseUnaccounted(
+async function chooseOfLastRun(
+  request: Exclude<RetryRequest, { kind: 'failed' }>,
   what: string,
-  withUnclear: boolean,
   ports: RetryChoicePorts,
 ): Promise<RetryChoice | ResultRefusal> {
   const chain = await ports.lastChain();
   if (!chain) return { reason: 'no-run' };
   const found = await ports.reconcileChain(chain);
+  if (request.kind === 'needs-review' && found.totals.needsReview === 0) {
+    await found.dispose();
+    return { reason: 'nothing-to-review' };
+  }
   const attempts = chain.map(({ plan }) => plan.selection.retry?.attempt ?? 1);
   return {
-    images: unaccountedImages(found, withUnclear, ports.findImage),
+    images:
+      request.kind === 'needs-review'
+        ? imagesToReview(found, ports.findImage)
+        : unaccountedImages(found, request.withUnclear ?? false, ports.findImage),
     retry: { of: chain[0].runId, what, attempt: Math.max(...attempts) + 1 },
     dispose: found.dispose,
   };
@@ -114,6 +127,14 @@ async function* unaccountedImages(
   for await (const image of found.images(UNACCOUNTED)) {
     if ('why' in image && !isRowMissing(image.why, withUnclear)) continue;
     const there = await findImage(image.key);
+    if (there) yield there;
+  }
+}
+
+/** The processed images that need a review and are in the bucket, with their sizes. */
+async function* imagesToReview(found: Reconciliation, findImage: FindImage): AsyncGenerator<ListedImage> {
+  for await (const { key, outcome } of found.images(PROCESSED)) {
+    const there = outcome?.needsReview ? await findImage(key) : undefined;
     if (there) yield there;
   }
 }

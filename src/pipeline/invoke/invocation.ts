@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** pipeline.md, "FailureType". Only the caller of the function can see the last five. */
+/** pipeline.md, "FailureType". Only the caller of the function can see those from TIMEOUT_ERROR on. */
 export const FAILURE_TYPES = [
   'PARSING_ERROR',
   'VALIDATION_ERROR',
@@ -12,6 +12,8 @@ export const FAILURE_TYPES = [
   'INVOCATION_ERROR',
   'UNREADABLE_REPLY',
   'NO_ROWS',
+  'GONE',
+  'REPLY_TOO_LARGE',
 ] as const;
 export type FailureType = (typeof FAILURE_TYPES)[number];
 
@@ -24,7 +26,11 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
     /** The dates of the sheet, as the function writes them: `2025-09-29 to 2025-10-05`. */
     dateRange: z.string().exactOptional(),
     costUsd: z.number().exactOptional(),
+    /** What the function's own validation found, although the rows were stored: the first errors. Never empty. */
+    review: z.array(z.string()).exactOptional(),
   }),
+  /** S3 has no object of the image any more: it was deleted after the run was planned. */
+  z.object({ kind: z.literal('gone') }),
   /**
    * The function replied that it stored entries, and the table has no row of them. It replaces the outcome `processed`
    * of the same invocation.
@@ -47,6 +53,9 @@ export const outcomeSchema = z.discriminatedUnion('kind', [
 ]);
 export type Outcome = Readonly<z.infer<typeof outcomeSchema>>;
 
+/** Whether the function reports that it read the image: nothing is wrong with the pipeline then. */
+export const isRead = ({ kind }: Outcome): boolean => kind === 'processed' || kind === 'rejected';
+
 /** Why an image has no result, in the words of a failure; undefined for an image that was processed or rejected. */
 export function failureOf(
   outcome: Outcome,
@@ -58,6 +67,11 @@ export function failureOf(
       const message = `The table has no row of this image. The function reported the number of stored entries as ${outcome.entriesStored}`;
       return { failureType: 'NO_ROWS', message };
     }
+    case 'gone':
+      return {
+        failureType: 'GONE',
+        message: 'The image is not in the bucket any more. It was deleted after the run was planned.',
+      };
     case 'processed':
     case 'rejected':
       return undefined;

@@ -26,6 +26,10 @@ const successSchema = z.looseObject({
   resource_name: z.string().nullish().catch(undefined),
   date_range: z.string().nullish().catch(undefined),
   cost_estimate_usd: z.number().nonnegative().nullish().catch(undefined),
+  validation: z
+    .looseObject({ valid: z.unknown(), errors: z.array(z.unknown()).catch([]) })
+    .nullish()
+    .catch(undefined),
 });
 const failureSchema = z.looseObject({
   error: z.unknown().optional(),
@@ -55,7 +59,8 @@ export function readReply(reply: FunctionReply): InvocationResult {
 function readSuccess(body: unknown): InvocationResult {
   const parsed = successSchema.safeParse(body);
   if (!parsed.success) return unreadable('The body of the reply is unreadable', JSON.stringify(body));
-  const { rejected, reason, status, entries_stored, resource_name, date_range, cost_estimate_usd } = parsed.data;
+  const { rejected, reason, status, entries_stored, resource_name, date_range, cost_estimate_usd, validation } =
+    parsed.data;
   if (rejected === true)
     return {
       kind: 'outcome',
@@ -73,9 +78,19 @@ function readSuccess(body: unknown): InvocationResult {
       ...(resource_name ? { resourceName: redact(resource_name) } : {}),
       ...(date_range ? { dateRange: redact(date_range) } : {}),
       ...(typeof cost_estimate_usd === 'number' ? { costUsd: cost_estimate_usd } : {}),
+      ...(validation?.valid === false ? { review: reviewOf(validation.errors) } : {}),
     },
   };
 }
+
+const MAX_REVIEW_ERRORS = 3;
+const MAX_REVIEW_TEXT = 200;
+
+/** The first errors of the function's own validation, cut: a record of the journal stays small. */
+const reviewOf = (errors: readonly unknown[]): string[] =>
+  errors.length === 0
+    ? ['The function gives no reason']
+    : errors.slice(0, MAX_REVIEW_ERRORS).map((error) => redact(textOf(error)).slice(0, MAX_REVIEW_TEXT).toWellFormed());
 
 function errorOf(body: unknown): ReportedError {
   const parsed = failureSchema.safeParse(body);
@@ -94,6 +109,8 @@ function readCrash(functionError: string, text: string): InvocationResult {
   const code = errorType || functionError;
   if (errorType === 'Sandbox.Timedout' || /Task timed out after [\d.]+ seconds/.test(errorMessage))
     return failed('TIMEOUT_ERROR', errorMessage, code);
+  // The handler returned, so its rows may be in the table.
+  if (errorType === 'Function.ResponseSizeTooLarge') return failed('REPLY_TOO_LARGE', errorMessage, code);
   if (errorType === 'Runtime.OutOfMemory') return failed('OUT_OF_MEMORY', errorMessage, code);
   if (errorType === 'Runtime.ExitError')
     return failed(/signal: killed/i.test(errorMessage) ? 'OUT_OF_MEMORY' : 'INVOCATION_ERROR', errorMessage, code);

@@ -24,7 +24,8 @@ export interface SharedProblem {
  */
 const NOT_LOADED =
   /^(Runtime\.(ImportModuleError|HandlerNotFound|UserCodeSyntaxError|MalformedHandlerName|InvalidEntrypoint|InvalidWorkingDir|InvalidTaskConfig)|Extension\.\w+)$/;
-const DENIED = /^(AccessDenied(Exception)?|UnauthorizedOperation|NotAuthorized|AuthorizationError(Exception)?)$/;
+/** boto3 has only the status of a HeadObject. */
+const DENIED = /^(403|AccessDenied(Exception)?|UnauthorizedOperation|NotAuthorized|AuthorizationError(Exception)?)$/;
 /** The account may not use the service at all: not subscribed, closed, or not paid. */
 const NO_ACCOUNT = /^(SubscriptionRequiredException|OptInRequired|AccountProblem|AllAccessDisabled)$/;
 

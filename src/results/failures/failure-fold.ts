@@ -220,7 +220,14 @@ function joinSources(
 const rowOfRecord = (row: FailureRow, outcome: RunOutcome | undefined): FailureRow =>
   outcome === undefined
     ? { ...row, RecordedBy: 'table' }
-    : defined({ ...row, RecordedBy: 'table and run', RunId: outcome.runId, RequestId: outcome.requestId });
+    : defined({
+        ...row,
+        // The function knows only that it could not read the object.
+        ...(outcome.outcome.kind === 'gone' && { FailureType: 'GONE' }),
+        RecordedBy: 'table and run',
+        RunId: outcome.runId,
+        RequestId: outcome.requestId,
+      });
 
 function rowOfOutcome({ outcome, startedAt, durationMs, requestId, runId }: RunOutcome): FailureRow {
   const failure = failureOf(outcome);

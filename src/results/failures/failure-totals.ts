@@ -47,6 +47,8 @@ const SEEN_BY_CALLER_ONLY: ReadonlySet<string> = new Set<FailureType>([
   'INVOCATION_ERROR',
   'UNREADABLE_REPLY',
   'NO_ROWS',
+  'GONE',
+  'REPLY_TOO_LARGE',
 ]);
 const MAX_TYPES = 12;
 const MAX_EXAMPLE = 500;

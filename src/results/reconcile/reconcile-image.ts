@@ -12,6 +12,7 @@ import { isBefore, mayReplace, type WrittenRows } from '../../run/proof/row-proo
  * | `processed-without-rows` | was processed, and no row names it (see `why`) |
  * | `rejected-with-record`, `-without-record` | was rejected, and the table has or has not a record of that (two rejected sheets of one person and week share one record) |
  * | `failed-with-record`, `-without-record` | failed in this run, and has or has not a FAILED_IMAGE record of this attempt |
+ * | `gone` | was deleted from the bucket after the run was planned |
  * | `rows-without-outcome` | is in the manifest and has rows, but no outcome: it is not finished, or the rows are older |
  * | `neither` | is in the manifest, without an outcome and without rows |
  * | `not-in-manifest` | has rows, but is not in the manifest (see `since`) |
@@ -25,6 +26,7 @@ export const RECONCILED_KINDS = [
   'rejected-without-record',
   'failed-with-record',
   'failed-without-record',
+  'gone',
   'rows-without-outcome',
   'neither',
   'not-in-manifest',
@@ -40,6 +42,7 @@ export interface ImageOutcome {
   readonly resourceName?: string;
   readonly dateRange?: string;
   readonly failureType?: FailureType;
+  readonly needsReview?: true;
   /** When the invocation started and ended, epoch ms. */
   readonly startedAt: number;
   readonly endedAt: number;
@@ -123,6 +126,8 @@ export function kindOfImage({ inManifest, outcome, rows }: ImageFacts, by: Decid
       return rows.failed > 0 && !isOlder(rows.newestFailure, outcome, by)
         ? 'failed-with-record'
         : 'failed-without-record';
+    case 'gone':
+      return 'gone';
   }
 }
 

@@ -121,9 +121,11 @@ function outcomeOf({ outcome, index, startedAt, durationMs }: OutcomeRecord): Im
     case 'processed':
     case 'no-rows': {
       const { entriesStored, resourceName, dateRange } = outcome;
-      return defined({ ...common, entriesStored, resourceName, dateRange });
+      const needsReview = outcome.kind === 'processed' && outcome.review ? (true as const) : undefined;
+      return defined({ ...common, entriesStored, resourceName, dateRange, needsReview });
     }
     case 'rejected':
+    case 'gone':
       return common;
     case 'failed':
       return { ...common, failureType: outcome.failureType };

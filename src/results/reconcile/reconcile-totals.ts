@@ -1,4 +1,5 @@
 import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
+import { isBefore } from '../../run/proof/row-proof.ts';
 import {
   ownRows,
   RECONCILED_KINDS,
@@ -18,6 +19,10 @@ export interface ReconcileTotals {
   readonly withFewerRows: number;
   /** Failed images that have rows, from before or from another attempt. */
   readonly failedWithRows: number;
+  /** Processed images in whose reply the function's own validation found errors. */
+  readonly needsReview: number;
+  /** Failed images whose reply was too large to be delivered, and those of them that have rows. */
+  readonly replyTooLarge: { readonly images: number; readonly withRows: number };
   /** The records of the table by kind, and those of them that name no image. */
   readonly records: Readonly<Record<RecordKind, number>>;
   readonly withoutImage: Readonly<Record<RecordKind, number>>;
@@ -40,6 +45,7 @@ export function createReconcileTotals() {
     'rejected-without-record': 0,
     'failed-with-record': 0,
     'failed-without-record': 0,
+    gone: 0,
     'rows-without-outcome': 0,
     neither: 0,
     'not-in-manifest': 0,
@@ -49,9 +55,11 @@ export function createReconcileTotals() {
   const notInManifest = { 'run-start': 0, before: 0, unknown: 0 };
   const records = emptyTally();
   const withoutImage = emptyTally();
+  const replyTooLarge = { images: 0, withRows: 0 };
   const special = {
     withFewerRows: 0,
     failedWithRows: 0,
+    needsReview: 0,
     repeatedOutcomes: 0,
     repeatedKeys: 0,
     otherSpellings: 0,
@@ -76,13 +84,18 @@ export function createReconcileTotals() {
       if (image.kind === 'processed-without-rows') processedWithoutRows[image.why] += 1;
       if (image.kind === 'not-in-manifest') notInManifest[image.since] += 1;
       if (outcome?.kind === 'failed' && ownRows(rows) > 0) special.failedWithRows += 1;
+      if (outcome?.needsReview) special.needsReview += 1;
+      if (outcome?.failureType === 'REPLY_TOO_LARGE') {
+        replyTooLarge.images += 1;
+        if (ownRows(rows) > 0 && !isBefore(rows.newestRow, outcome.startedAt)) replyTooLarge.withRows += 1;
+      }
       if (image.kind !== 'processed-with-rows' || outcome === undefined) return;
       if (ownRows(rows) < (outcome.entriesStored ?? 0)) special.withFewerRows += 1;
     },
     totals(): ReconcileTotals {
       const inManifest = RECONCILED_KINDS.filter((kind) => !kind.endsWith('not-in-manifest'));
       const images = inManifest.reduce((sum, kind) => sum + counts[kind], 0);
-      return { images, counts, processedWithoutRows, notInManifest, records, withoutImage, ...special };
+      return { images, counts, processedWithoutRows, notInManifest, records, withoutImage, replyTooLarge, ...special };
     },
   };
 }

@@ -20,6 +20,11 @@ export const runCsvColumns: readonly CsvColumn<OutcomeRecord>[] = [
     kind: 'text',
     read: ({ outcome }) => (outcome.kind === 'rejected' ? outcome.reason : failureOf(outcome)?.message),
   },
+  {
+    name: 'NeedsReview',
+    kind: 'text',
+    read: ({ outcome }) => (outcome.kind === 'processed' ? outcome.review?.join('; ') : undefined),
+  },
   { name: 'ResourceName', kind: 'text', read: (record) => ofProcessed(record)?.resourceName },
   { name: 'EntriesStored', kind: 'number', read: (record) => formatNumber(ofProcessed(record)?.entriesStored) },
   { name: 'CostUsd', kind: 'number', read: (record) => formatNumber(ofProcessed(record)?.costUsd) },

@@ -65,7 +65,7 @@ export async function readRunReport(sources: {
     timeline.add(record);
     if (wanted.has(record.index)) ofLargest.set(record.index, record);
     const failure = failureOf(record.outcome);
-    if (failure === undefined) continue;
+    if (failure === undefined || failure.failureType === 'GONE') continue;
     failed += 1;
     failedByType[failure.failureType] = (failedByType[failure.failureType] ?? 0) + 1;
   }

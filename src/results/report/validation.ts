@@ -19,6 +19,12 @@ export type ValidationProblem =
   /** Records were deleted after the run had started: all, or those of the scope `what`. `at`: epoch ms. */
   | { readonly kind: 'flushed-since'; readonly at: number; readonly what?: string; readonly weight: 'doubt' }
   | { readonly kind: 'failed'; readonly images: number; readonly unlogged: number; readonly weight: 'doubt' }
+  /** Images that were deleted from the bucket after the run was planned. */
+  | { readonly kind: 'gone'; readonly images: number; readonly weight: 'doubt' }
+  /** Processed images in whose reply the function's own validation found errors. */
+  | { readonly kind: 'needs-review'; readonly images: number; readonly weight: 'doubt' }
+  /** Failed images whose reply was too large: `withRows` of them have rows of this run all the same. */
+  | { readonly kind: 'reply-too-large'; readonly images: number; readonly withRows: number; readonly weight: 'doubt' }
   /** Processed images whose rows may have been overwritten by another image of the same person, date and project. */
   | { readonly kind: 'rows-unclear'; readonly images: number; readonly weight: 'proof' | 'doubt' }
   | { readonly kind: 'older-rows-only'; readonly images: number; readonly weight: 'doubt' }
@@ -129,6 +135,9 @@ function imageProblems(totals: ReconcileTotals, runState: RunState['kind'] | und
       unlogged: counts['failed-without-record'],
       weight: 'doubt',
     },
+    { kind: 'reply-too-large', ...totals.replyTooLarge, weight: 'doubt' },
+    { kind: 'gone', images: counts.gone, weight: 'doubt' },
+    { kind: 'needs-review', images: totals.needsReview, weight: 'doubt' },
     { kind: 'rows-unclear', images: processedWithoutRows.unclear, weight: 'doubt' },
     { kind: 'older-rows-only', images: counts['processed-with-older-rows'], weight: 'doubt' },
     { kind: 'rejected-unrecorded', images: counts['rejected-without-record'], weight: 'doubt' },

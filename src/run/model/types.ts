@@ -120,11 +120,15 @@ export type RunState = Readonly<z.infer<typeof runStateSchema>>;
 
 const count = z.number().int().nonnegative();
 
-/** Totals of a run. Each image is counted once: processed, rejected, failed or without rows. */
+/** Totals of a run. Each image is counted once: processed, rejected, failed, gone or without rows. */
 export const runTotalsSchema = z.object({
   processed: count,
   rejected: count,
   failed: count,
+  /** Images that were deleted from the bucket while the run was under way. Not part of `failed`. */
+  gone: count.exactOptional(),
+  /** Images whose rows were stored although the function's own validation found errors. */
+  needsReview: count.exactOptional(),
   /** Images whose reply reports entries that are not in the table. Not part of `processed` and `failed`. */
   noRows: count.default(0),
   failedByType: z.partialRecord(z.enum(FAILURE_TYPES), count),

@@ -23,7 +23,7 @@ export const closedBreaker: Breaker = { consecutive: 0, recent: [] };
 /**
  * The breaker after one more outcome, in order of completion. `trip` is set while a rule is broken: `consecutive`
  * failures in a row, or more than `percent` of the last `window` outcomes, once there are that many. A rejected sheet
- * is not a failure.
+ * is not a failure. An image that is gone says nothing about the function and changes nothing.
  *
  * `no-rows` is known only after its image counted as processed: it turns the newest such outcome of the window into a
  * failure.
@@ -33,6 +33,7 @@ export function advanceBreaker(
   settings: BreakerSettings,
   kind: Outcome['kind'],
 ): { breaker: Breaker; trip?: Trip } {
+  if (kind === 'gone') return { breaker };
   const isFailure = kind === 'failed';
   const consecutive = kind === 'no-rows' ? breaker.consecutive : isFailure ? breaker.consecutive + 1 : 0;
   const recent =

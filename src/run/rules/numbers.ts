@@ -8,7 +8,7 @@ import { doneOf } from './totals.ts';
 export interface RunNumbers {
   /** Images of the manifest. */
   readonly images: number;
-  /** Images with an outcome: processed, rejected, failed and without rows. Each image counts once. */
+  /** Images with an outcome: processed, rejected, failed, gone and without rows. Each image counts once. */
   readonly done: number;
   readonly left: number;
   /** Images whose rows are in the table, or that reported none. Until its rows are missed an image counts here. */
@@ -18,6 +18,10 @@ export interface RunNumbers {
   readonly failed: number;
   /** Images for which the function reported entries, and whose rows are not in the table. */
   readonly withoutRows: number;
+  /** Images that were deleted from the bucket after the run was planned. A retry leaves them out. */
+  readonly gone: number;
+  /** Images whose rows were stored although the function's own validation found errors. */
+  readonly needsReview: number;
   /** What a retry takes: failed, and without rows. */
   readonly toRetry: number;
   /** Entries that the function reported as stored, whatever the table holds. Its coverage records may be among them. */
@@ -38,7 +42,16 @@ export interface RunNumbers {
 
 export function numbersOf({ total, totals, growth }: Pick<RunSnapshot, 'total' | 'totals' | 'growth'>): RunNumbers {
   const done = doneOf(totals);
-  const { processed, rejected, failed, noRows: withoutRows, entriesStored, costUsd } = totals;
+  const {
+    processed,
+    rejected,
+    failed,
+    noRows: withoutRows,
+    entriesStored,
+    costUsd,
+    gone = 0,
+    needsReview = 0,
+  } = totals;
   const { entries: records, entriesAtStart: recordsAtStart, imagesSinceCount = 0 } = growth;
   const isCounted = !(imagesSinceCount > 0 && imagesSinceCount >= done);
   const hasGrowth = records !== undefined && recordsAtStart !== undefined && isCounted;
@@ -50,6 +63,8 @@ export function numbersOf({ total, totals, growth }: Pick<RunSnapshot, 'total' |
     rejected,
     failed,
     withoutRows,
+    gone,
+    needsReview,
     toRetry: failed + withoutRows,
     entriesReported: entriesStored,
     imagesSinceCount,

@@ -30,7 +30,10 @@ export function addOutcome(totals: RunTotals, record: OutcomeRecord): RunTotals 
         processed: totals.processed + 1,
         entriesStored: totals.entriesStored + (outcome.entriesStored ?? 0),
         costUsd: totals.costUsd + (outcome.costUsd ?? 0),
+        ...(outcome.review && { needsReview: (totals.needsReview ?? 0) + 1 }),
       };
+    case 'gone':
+      return { ...next, gone: (totals.gone ?? 0) + 1 };
     case 'rejected':
       return { ...next, rejected: totals.rejected + 1 };
     case 'failed': {
@@ -59,8 +62,8 @@ export function repeatCostUsd(totals: RunTotals): number | undefined {
 }
 
 /** Images with an outcome. */
-export const doneOf = ({ processed, rejected, failed, noRows }: RunTotals): number =>
-  processed + rejected + failed + noRows;
+export const doneOf = ({ processed, rejected, failed, noRows, gone = 0 }: RunTotals): number =>
+  processed + rejected + failed + noRows + gone;
 
 /** Failures whose messages differ only in ids, numbers and names. `message`: the first of them, unchanged. */
 export interface Cause {

@@ -109,6 +109,7 @@ const sinceGrowthSchema = z.object({
   images: progressSchema,
   processed: count,
   noRows: count,
+  needsReview: count.exactOptional(),
   entriesStored: z.number().nonnegative(),
 });
 export type SinceGrowth = Readonly<z.infer<typeof sinceGrowthSchema>>;

@@ -26,7 +26,8 @@ export function noteSinceGrowth(since: SinceGrowth, record: OutcomeRecord): Sinc
   if (outcome.kind !== 'processed' || !claimsRows(record) || since.images.beyond.length > MAX_RANGES) return since;
   markDone(since.images, index);
   const entriesStored = since.entriesStored + (outcome.entriesStored ?? 0);
-  return { ...since, processed: since.processed + 1, entriesStored };
+  const next = { ...since, processed: since.processed + 1, entriesStored };
+  return outcome.review ? { ...next, needsReview: (since.needsReview ?? 0) + 1 } : next;
 }
 
 /** The totals without the images since growth, which are processed again. What they cost stays. */
@@ -35,6 +36,7 @@ export const totalsWithout = (totals: RunTotals, since: SinceGrowth): RunTotals 
   processed: Math.max(0, totals.processed - since.processed),
   noRows: Math.max(0, totals.noRows - since.noRows),
   entriesStored: Math.max(0, totals.entriesStored - since.entriesStored),
+  ...(since.needsReview && { needsReview: Math.max(0, (totals.needsReview ?? 0) - since.needsReview) }),
 });
 
 /** The progress in which these images have no outcome. */

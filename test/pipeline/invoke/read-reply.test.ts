@@ -38,6 +38,19 @@ describe('a reply of status 200', () => {
     const odd = { entries_stored: 'many', resource_name: null, cost_estimate_usd: -1 };
     expect(answered(200, odd)).toEqual({ kind: 'outcome', outcome: { kind: 'processed' } });
   });
+  test('whose validation found errors is processed, and keeps the first errors, cut', () => {
+    const found = (validation: unknown) => answered(200, { entries_stored: 1, validation });
+    const outcome = (review?: string[]) => ({
+      kind: 'outcome',
+      outcome: { kind: 'processed', entriesStored: 1, ...(review && { review }) },
+    });
+    expect(found({ valid: false, errors: ['Weekly total mismatch'] })).toEqual(outcome(['Weekly total mismatch']));
+    expect(found({ valid: false, errors: ['a', 'b', { code: 7 }, 'd'] })).toEqual(outcome(['a', 'b', '{"code":7}']));
+    expect(found({ valid: false, errors: ['x y '.repeat(900)] })).toEqual(outcome(['x y '.repeat(50)]));
+    expect(found({ valid: false })).toEqual(outcome(['The function gives no reason']));
+    for (const fine of [{ valid: true, errors: ['ignored'] }, { valid: 'false' }, 'false', null, undefined])
+      expect(found(fine)).toEqual(outcome());
+  });
   test('can be a rejected sheet, which is not a failure', () => {
     expect(answered(200, { rejected: true, reason: 'Status is not Posted', status: 'Draft' })).toEqual({
       kind: 'outcome',
@@ -135,6 +148,11 @@ describe('a function that did not return', () => {
     ['Runtime.OutOfMemory', 'RequestId: 1 Error: Runtime exited', 'OUT_OF_MEMORY'],
     ['Runtime.ExitError', 'RequestId: 1 Error: Runtime exited with error: signal: killed', 'OUT_OF_MEMORY'],
     ['Runtime.ExitError', 'RequestId: 1 Error: Runtime exited with error: exit status 1', 'INVOCATION_ERROR'],
+    [
+      'Function.ResponseSizeTooLarge',
+      'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
+      'REPLY_TOO_LARGE',
+    ],
     ['KeyError', "'Records'", 'OCR_ERROR'],
     ['ValueError', 'bad json', 'PARSING_ERROR'],
     ['TextractError', 'Textract is away', 'TEXTRACT_ERROR'],

@@ -82,6 +82,7 @@ function naiveKinds({ manifest, outcomes = [], items = [] }: World): Record<stri
     };
     if (!manifest.includes(key)) kinds[key] = came ? 'outcome-not-in-manifest' : 'not-in-manifest';
     else if (came === 'no-rows') kinds[key] = `processed-${there.processed}`;
+    else if (came === 'gone') kinds[key] = 'gone';
     else if (came) kinds[key] = `${came}-${there[came]}`;
     else kinds[key] = own.length > 0 ? 'rows-without-outcome' : 'neither';
   }

@@ -160,3 +160,24 @@ describe('a reconciliation', () => {
     await found.dispose();
   });
 });
+
+test('A reconciliation counts images that are gone, that need a review, and whose reply was too large, by their rows', async () => {
+  const tooLarge = { kind: 'failed', failureType: 'REPLY_TOO_LARGE', message: 'too large' } as const;
+  const { kinds, totals, images } = await reconciled({
+    manifest: ['gone', 'large', 'large old', 'large none', 'odd', 'fine'],
+    outcomes: [
+      record('gone', { kind: 'gone' }),
+      record('large', tooLarge),
+      record('large old', tooLarge),
+      record('large none', tooLarge),
+      record('odd', { kind: 'processed', entriesStored: 1, review: ['Weekly total mismatch'] }),
+      record('fine', processed(1)),
+    ],
+    items: [entry('large'), entry('large old', { at: -600 }), entry('odd'), entry('fine')],
+  });
+  expect(kinds.gone).toBe('gone');
+  expect(totals.counts.gone).toBe(1);
+  expect(totals.replyTooLarge).toEqual({ images: 3, withRows: 1 });
+  expect(totals.needsReview).toBe(1);
+  expect(images.filter(({ outcome }) => outcome?.needsReview).map(({ key }) => key)).toEqual(['odd']);
+});

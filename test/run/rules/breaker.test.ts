@@ -131,3 +131,10 @@ it.each([
 ])('%j is not a valid breaker', (value) => {
   expect(breakerSchema.safeParse(value).success).toBe(false);
 });
+
+it('an image that is gone neither counts as a failure nor ends failures in a row', () => {
+  const { breaker } = play('f'.repeat(9));
+  const gone = advanceBreaker(breaker, runbook, 'gone');
+  expect(gone).toEqual({ breaker });
+  expect(advanceBreaker(gone.breaker, runbook, 'failed').trip).toMatchObject({ failures: 10 });
+});

@@ -118,6 +118,8 @@ describe('the function', () => {
     ['out-of-memory', 'Unhandled', /Runtime.OutOfMemory/],
     ['exit', 'Unhandled', /Runtime.ExitError/],
     ['unreadable', undefined, /^<html>/],
+    ['needs-review', undefined, /"validation\\":\{\\"valid\\":false,\\"errors\\":\[\\"Weekly total mismatch/],
+    ['reply-too-large', 'Unhandled', /"errorType":"Function.ResponseSizeTooLarge"/],
     ['import-module', 'Unhandled', /"errorType":"Runtime.ImportModuleError"/],
     ['handler-missing', 'Unhandled', /"errorType":"Runtime.HandlerNotFound"/],
     ['syntax-error', 'Unhandled', /"errorType":"Runtime.UserCodeSyntaxError"/],
@@ -132,7 +134,7 @@ describe('the function', () => {
     expect(reply.payload).toMatch(payload);
   });
 
-  test('the table of failures covers all 18 kinds', () => expect(FAILURE_KINDS).toHaveLength(18));
+  test('the table of failures covers all 20 kinds', () => expect(FAILURE_KINDS).toHaveLength(20));
 
   test('failures with `match` affect only the matching keys', async () => {
     aws.turn({ latencyMs: 0, failures: [{ kind: 'textract', match: keyOf(3) }] });

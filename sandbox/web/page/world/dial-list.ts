@@ -74,6 +74,8 @@ export const FAILURE_KINDS: readonly (readonly [kind: string, what: string])[] =
   ['model-denied', 'no access to the model'],
   ['kms-disabled', 'the KMS key of the bucket is disabled'],
   ['textract-denied', 'no permission for Textract'],
+  ['needs-review', 'processed, but not valid'],
+  ['reply-too-large', 'stored, but the reply is too large'],
 ];
 
 /** The share, in per cent, of invocations that fail with this kind of failure, for any key. */

@@ -1,4 +1,4 @@
-import type { InvocationResult } from '../../../pipeline/invoke/invocation.ts';
+import { type InvocationResult, isRead } from '../../../pipeline/invoke/invocation.ts';
 
 /** Whether a reply of this drive hinted at a problem that every image meets, and nothing has refuted it since. */
 export interface SuspicionFacts {
@@ -21,6 +21,6 @@ export function noteSuspicion(
   now: number,
 ): SuspicionFacts {
   if (result.kind === 'suspected') return { isOpen: true, since: now };
-  const isSuccess = result.kind === 'outcome' && result.outcome.kind !== 'failed';
+  const isSuccess = result.kind === 'outcome' && isRead(result.outcome);
   return isSuccess && suspicion.isOpen && startedAt >= suspicion.since ? { ...suspicion, isOpen: false } : suspicion;
 }

@@ -113,9 +113,10 @@ export const retryDescription: CommandDescription = {
   word: 'retry',
   group: 'results',
   role: 'operator',
-  summary: 'plan a run over failed images only',
-  usage: 'retry [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
+  summary: 'plan a run over failed images only, or over those that need a review',
+  usage: 'retry [review] [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
   options: [
+    ['review', 'the processed images of the last run in which the function’s own validation found errors'],
     ['type=TEXTRACT_ERROR', 'only failures of this type'],
     ['cause=ID', 'only failures with this cause; the CSV of failures has the ids'],
     ['IMAGE…', 'only these images, by key; put a key with spaces in quotes'],
@@ -139,6 +140,8 @@ export const retryCommand = ({ requests }: ResultCommandPorts): Command => ({
 export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; readonly what: string }> {
   const words = splitArguments(rest);
   if (!words.ok) return words;
+  if (words.value.length === 1 && plainWord(words.value[0] ?? '') === 'review')
+    return succeed({ setting: { kind: 'needs-review' }, what: 'images that need a review' });
   const isOption = (word: string) => /^(type|cause)$/.test(plainWord(word.split('=')[0] ?? '')) && word.includes('=');
   const options = readOptions(words.value.filter(isOption), ['type', 'cause']);
   if (!options.ok) return options;

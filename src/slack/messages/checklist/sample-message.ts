@@ -33,6 +33,7 @@ function describeOutcome(outcome: SampledOutcome): string {
     case 'rejected':
       return `rejected (${code(outcome.reason, 120)}), which does not count as a failure`;
     case 'failed':
+    case 'gone':
     case 'no-rows': {
       const failure = failureOf(outcome);
       return `failed: ${code(`${failure?.failureType} · ${failure?.message}`, 300)}`;

@@ -31,6 +31,8 @@ function describeResultRefusal(refusal: ResultRefusal): Message {
       );
     case 'nothing-unaccounted':
       return say('Nothing to retry: every image is accounted for, or is not in the bucket any more.');
+    case 'nothing-to-review':
+      return say('Nothing to retry: the function reported no image of the last run whose data is not valid.');
     case 'images-unknown':
       return say(
         `Nothing was planned: ${refusal.keys.length === 1 ? 'this image is' : `${count(refusal.keys.length)} of these images are`} not in the bucket ${code(refusal.bucket, 80)}: ${refusal.keys

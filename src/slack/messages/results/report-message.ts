@@ -72,11 +72,12 @@ export function reportMessage(
 
 /** `380 processed, 8 rejected, 24 failed (5 %)` */
 function outcomesText(run: RunSnapshot): string {
-  const { processed, rejected, failed, withoutRows, done } = numbersOf(run);
+  const { processed, rejected, failed, withoutRows, done, gone } = numbersOf(run);
   return [
     `${count(processed)} processed, ${count(rejected)} rejected`,
     `${count(failed)} failed${failed === 0 ? '' : ` (${percent(failed, done)})`}`,
     ...(withoutRows === 0 ? [] : [`${count(withoutRows)} without rows in the table`]),
+    ...(gone === 0 ? [] : [`${count(gone)} no longer in the bucket`]),
   ].join(', ');
 }
 

@@ -133,6 +133,7 @@ function tallyText({ images, counts, processedWithoutRows }: ReconcileTotals): s
     [processedWithoutRows.unclear + processedWithoutRows.missing, 'processed without records of their own'],
     [counts['rejected-with-record'] + counts['rejected-without-record'], 'rejected'],
     [counts['failed-with-record'] + counts['failed-without-record'], 'failed'],
+    [counts.gone, 'no longer in the bucket'],
     [counts.neither + counts['rows-without-outcome'], 'without an outcome'],
   ] as const;
   const shown = numbers.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
@@ -186,6 +187,12 @@ function describeProblem(problem: ValidationProblem, now: number): string {
       return `*${counted(problem.images, 'outcome')} of images that are not in the run*: this is a bug in the bot. Do not change the control table, and look at the bot’s log.`;
     case 'failed':
       return `${counted(problem.images, 'image')} failed${problem.unlogged > 0 ? `, ${count(problem.unlogged)} of them without a record in the table` : ''}.`;
+    case 'gone':
+      return `${counted(problem.images, 'image was', 'images were')} deleted from the bucket after the run was planned, so ${problem.images === 1 ? 'it was' : 'they were'} not processed. A retry leaves ${problem.images === 1 ? 'it' : 'them'} out.`;
+    case 'reply-too-large':
+      return `${counted(problem.images, 'image')} failed because the reply was too large to be delivered (REPLY_TOO_LARGE). ${problem.withRows === 0 ? 'None of them has records of this run.' : `${count(problem.withRows)} of them ${problem.withRows === 1 ? 'has' : 'have'} records of this run in the table all the same.`}`;
+    case 'needs-review':
+      return `${counted(problem.images, 'image needs', 'images need')} a review: the records are stored, but the function’s own validation found errors. \`/rescan retry review\` processes ${problem.images === 1 ? 'it' : 'them'} again.`;
     case 'rows-unclear':
       return problem.weight === 'proof'
         ? `*${counted(problem.images, 'image')} processed, but without records in the table*: at least as many entries are missing, so the records were deleted or never written.`
@@ -207,6 +214,7 @@ const KINDS: Readonly<Record<ReconciledImage['kind'], string>> = {
   'rejected-without-record': 'rejected, no record',
   'failed-with-record': 'failed',
   'failed-without-record': 'failed, no record',
+  gone: 'no longer in the bucket',
   'rows-without-outcome': 'records, but no outcome',
   neither: 'no outcome and no records',
   'outcome-not-in-manifest': 'outcome, but not in the run',

@@ -23,6 +23,7 @@ import {
   isWithoutGrowth,
   RECORDS_LABEL,
   restingLine,
+  reviewLines,
   runName,
   storedLine,
   withoutRowsLine,
@@ -254,6 +255,7 @@ function endAlert(
         lines: [
           `${formatOutcomes(run)}.`,
           ...(numbersOf(run).failed > 0 ? [`Failed: ${formatFailed(run)}`] : []),
+          ...reviewLines(run),
           storedLine(run),
           `${RECORDS_LABEL}: ${formatRecords(run)}.${numbersOf(run).costUsd === undefined ? '' : ` Cost: ${formatCost(run)}.`}`,
           `${starter} The report follows in the thread.`,

@@ -15,11 +15,29 @@ export function formatDone(run: RunSnapshot): string {
 
 /** `380 processed, 8 rejected, 24 failed`, and where images left no rows `…, 5 without rows in the table` */
 export function formatOutcomes(run: RunSnapshot): string {
-  const { processed, rejected, failed, withoutRows } = numbersOf(run);
+  const { processed, rejected, failed, withoutRows, gone } = numbersOf(run);
   return [
     `${count(processed)} processed, ${count(rejected)} rejected, ${count(failed)} failed`,
     ...(withoutRows === 0 ? [] : [`${count(withoutRows)} without rows in the table`]),
+    ...(gone === 0 ? [] : [`${count(gone)} no longer in the bucket`]),
   ].join(', ');
+}
+
+/** Images that people should look at although they did not fail; empty where there are none. */
+export function reviewLines(run: RunSnapshot): readonly string[] {
+  const { gone, needsReview } = numbersOf(run);
+  return [
+    ...(gone === 0
+      ? []
+      : [
+          `${counted(gone, 'image was', 'images were')} deleted from the bucket after the run was planned. A retry leaves ${gone === 1 ? 'it' : 'them'} out.`,
+        ]),
+    ...(needsReview === 0
+      ? []
+      : [
+          `${counted(needsReview, 'image needs', 'images need')} a review: the rows are stored, but the function’s own validation found errors. \`/rescan retry review\` processes ${needsReview === 1 ? 'it' : 'them'} again.`,
+        ]),
+  ];
 }
 
 /** `$1.24`; what a run costs is known only by what the function reports. */

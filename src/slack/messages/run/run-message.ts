@@ -65,6 +65,8 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
     ['Rejected', count(rejected)],
     ['Failed', formatFailed(run)],
     ...rowsNumber(run),
+    ...(numbersOf(run).gone ? [['No longer in the bucket', count(numbersOf(run).gone)] as const] : []),
+    ...(numbersOf(run).needsReview ? [['Needs review', count(numbersOf(run).needsReview)] as const] : []),
     [RECORDS_LABEL, formatRecords(run)],
     ...(isRunning ? [['Speed', `${speedText(run)}, ${count(run.inFlight)} in progress${waiting}`] as const] : []),
     ...(isClosed ? [] : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),

@@ -32,6 +32,12 @@ describe('/rescan retry', () => {
     expect(keys('odd=name.png')).toEqual(['odd=name.png']);
   });
 
+  test('review, in any spelling, is the images that need a review, and an image with that name has a file ending', () => {
+    expect(readRetry('review')).toMatchObject({ ok: true, value: { setting: { kind: 'needs-review' } } });
+    expect(readRetry('Review.')).toMatchObject({ ok: true, value: { setting: { kind: 'needs-review' } } });
+    expect([...(chosen('review.png')?.images ?? [])]).toEqual(['review.png']);
+  });
+
   test('refuses what it does not understand, and does nothing', () => {
     expect(refused('type=TEXTRACT_EROR')).toMatch(/Did you mean `TEXTRACT_ERROR`/);
     expect(refused('cause=xyz')).toMatch(/is not the id of a cause/);
