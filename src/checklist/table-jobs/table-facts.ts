@@ -181,8 +181,8 @@ const whatIsDeleted = ({ failedOnly, recreate, scope }: Extract<TableAction, { k
   return failedOnly ? 'failed-image records only' : 'every record';
 };
 
-/** The fact that names the people of a scope. */
-export const PEOPLE_OF_SCOPE = 'people of the scope';
+/** The fact that names the people of a scope, with their records as they were counted when it was set. */
+export const PEOPLE_OF_SCOPE = 'people when the scope was set';
 const NAMED_PEOPLE = 5;
 
 function scopeFacts({ scope, recordsNow }: NonNullable<FlushPlan['scope']>): Fingerprint {

@@ -17,6 +17,7 @@ import {
   backupLine,
   consumerLines,
   correctionLines,
+  dateTime,
   describeCounts,
   describeDifference,
   describeRecovery,
@@ -121,12 +122,13 @@ export function flushView(plan: FlushPlan, channel: string): ModalView {
   const lines = [
     `*Backup* ${backupLine(backup)}`,
     `*Since that backup* ${describeDifference(difference)}. Added and changed records are saved next to the backup before they are deleted.`,
-    ...(scope ? [`*Scope* ${scopeText(scope.scope)}`, ...scopeLines(scope.scope)] : []),
-    scope
-      ? `*Deletes* ${counted(records, 'record')}: those of this scope, and nothing else.`
-      : action.failedOnly
-        ? `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`
-        : `*Deletes* all ${count(records)} records.`,
+    ...(scope
+      ? [
+          `*Scope* ${scopeText(scope.scope)}, set ${dateTime(scope.scope.at)}`,
+          ...scopeLines({ ...scope.scope, others: now.counts.total - records }),
+        ]
+      : []),
+    deletesLine(plan, records),
     ...(notRebuildable ? notRebuildableLines(notRebuildable, scope === undefined ? 'everything' : 'scope') : []),
     ...consumerLines(now, records, 'deletions'),
     ...correctionLines(action),
@@ -143,9 +145,23 @@ export function flushView(plan: FlushPlan, channel: string): ModalView {
       );
 }
 
+function deletesLine({ action, scope, notRebuildable, recreation }: FlushPlan, records: number): string {
+  if (scope) {
+    const before = scope.scope.records.total;
+    const since = before === records ? '' : ` When the scope was set, it had ${counted(before, 'record')}.`;
+    return `*Deletes* ${counted(records, 'record')}: those of this scope, and nothing else.${since}`;
+  }
+  if (action.failedOnly) return `*Deletes* ${counted(records, 'failed-image record')} and nothing else.`;
+  const kept = notRebuildable && !recreation ? totalOf(notRebuildable) : 0;
+  return `*Deletes* all ${count(records)} records${kept > 0 ? `, or all but the ${count(kept)} that cannot be rebuilt: choose below` : ''}.`;
+}
+
+const totalOf = ({ missing, archived, nameless }: NotRebuildable): number =>
+  missing.records + archived.records + nameless;
+
 /** Keeps what the rescan cannot build again unless somebody decides otherwise. Empty where there is nothing of that kind. */
-function keepChoice({ missing, archived, nameless }: NotRebuildable, records: number): KnownBlock[] {
-  const total = missing.records + archived.records + nameless;
+function keepChoice(notRebuildable: NotRebuildable, records: number): KnownBlock[] {
+  const total = totalOf(notRebuildable);
   if (total === 0) return [];
   const keep = option(`Keep these ${counted(total, 'record')}, delete the others`, KEEP);
   return [

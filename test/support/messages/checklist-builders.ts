@@ -21,7 +21,7 @@ export function checklistView(
   };
 }
 
-const nothingLeftOut: LeftOut = { images: 0, records: 0, examples: [], people: { total: 0, top: [] } };
+export const nothingLeftOut: LeftOut = { images: 0, records: 0, examples: [], people: { total: 0, top: [] } };
 /** A scope of one person with one image. */
 export const scopeFound = (change: Partial<Scope> = {}): Scope => ({
   id: 's-1a2b3c4d',

@@ -15,6 +15,7 @@ import {
   pruneMessage,
 } from '../../../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../../../src/slack/messages/table/table-refusals.ts';
+import { nothingLeftOut, scopeFound } from '../../../support/messages/checklist-builders.ts';
 import {
   backupRecord,
   flushApproval,
@@ -438,6 +439,51 @@ test('The form of a flush shows point-in-time recovery, the write units and how 
   expect(text).toContain('limited to 5 write units per second, so it takes at least 10 min');
   expect(text).toContain('Type TimesheetOCR-dev to confirm.');
   expect(text).not.toMatch(/hold/i);
+});
+
+test('The form of a flush of a scope has the numbers of now, and says where they were others when the scope was set', () => {
+  const about = { action: { kind: 'flush', backupId: 'b', failedOnly: false }, backup: backupRecord() } as const;
+  const now = tableNow();
+  const formOf = (recordsNow: number) =>
+    JSON.stringify(
+      flushView(
+        {
+          ...about,
+          now,
+          difference: { added: 0, changed: 0, removed: 0 },
+          scope: { scope: scopeFound(), recordsNow },
+          notRebuildable: {
+            missing: { ...nothingLeftOut, images: 1, records: 2 },
+            archived: nothingLeftOut,
+            nameless: 0,
+          },
+        },
+        'C1',
+      ),
+    );
+  expect(formOf(5)).toContain(
+    '*Deletes* 5 records: those of this scope, and nothing else. When the scope was set, it had 3 records.',
+  );
+  expect(formOf(5)).toContain(`All other ${now.counts.total - 5} records of the table stay.`);
+  expect(formOf(5)).toContain('*2 records of this scope cannot be rebuilt by this rescan.*');
+  expect(formOf(5)).not.toContain('Delete all');
+  expect(formOf(3)).not.toContain('When the scope was set, it had');
+});
+
+test('The form of a flush of everything does not claim to delete what it offers to keep', () => {
+  const text = JSON.stringify(
+    flushView(
+      {
+        action: { kind: 'flush', backupId: 'b', failedOnly: false },
+        now: tableNow(),
+        backup: backupRecord(),
+        difference: { added: 0, changed: 0, removed: 0 },
+        notRebuildable: { missing: nothingLeftOut, archived: nothingLeftOut, nameless: 2 },
+      },
+      'C1',
+    ),
+  );
+  expect(text).toMatch(/\*Deletes\* all [\d,]+ records, or all but the 2 that cannot be rebuilt: choose below\./);
 });
 
 test('Every refusal has a text, and hostile texts in it have no effect', () => {
