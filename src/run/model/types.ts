@@ -262,6 +262,10 @@ export type RunEvent =
       readonly key: string;
       readonly attempt: number;
       readonly message: string;
+      /** The image is invoked again, or has failed; or the run pauses, and a resume invokes it again. */
+      readonly next: 'retry' | 'outcome' | 'fault';
+      /** Broken connections since the last event of this kind that had none: many break at once when the network does. */
+      readonly others: number;
     }
   /** No image is started any more; images in flight are waited for. */
   | {

@@ -86,7 +86,9 @@ const RUNS: Expected<RunEvent> = {
   'warning-began': [[{ kind: 'warning-began', snapshot, warning }]],
   'warning-ended': [[{ kind: 'warning-ended', snapshot, warning }]],
   'first-failure': [[{ kind: 'first-failure', snapshot, failureType: 'OCR_ERROR', key: 'k', message: 'm' }]],
-  'connection-broken': [[{ kind: 'connection-broken', snapshot, key: 'k', attempt: 1, message: 'm' }]],
+  'connection-broken': [
+    [{ kind: 'connection-broken', snapshot, key: 'k', attempt: 1, message: 'm', next: 'retry', others: 0 }],
+  ],
   draining: [[{ kind: 'draining', snapshot, why: 'stop', next: { kind: 'interrupted' } }]],
 };
 

@@ -45,7 +45,7 @@ function messagesWith(text: string): Message[] {
     alertOf({ kind: 'paused', snapshot: faulty, leftInFlight: 0 }, { resumesByItself: true }),
     alertOf({ kind: 'first-failure', snapshot: run, ...failure, requestId: text }, { resumesByItself: true }),
     alertOf(
-      { kind: 'connection-broken', snapshot: run, key: text, attempt: 1, message: text },
+      { kind: 'connection-broken', snapshot: run, key: text, attempt: 1, message: text, next: 'retry', others: 0 },
       { resumesByItself: true },
     ),
   ];

@@ -258,7 +258,7 @@ export const events: readonly RunEvent[] = [
   { kind: 'warning-began', snapshot: run, warning: warnings[0] },
   { kind: 'warning-ended', snapshot: run, warning: warnings[1] },
   { kind: 'first-failure', snapshot: run, failureType: 'OCR_ERROR', key: 'K 1', message: 'M 1', requestId: 'R 1' },
-  { kind: 'connection-broken', snapshot: run, key: 'K 1', attempt: 2, message: 'M 1' },
+  { kind: 'connection-broken', snapshot: run, key: 'K 1', attempt: 2, message: 'M 1', next: 'retry', others: 95 },
   {
     kind: 'draining',
     snapshot: run,

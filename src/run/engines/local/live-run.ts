@@ -143,6 +143,8 @@ export interface RunDraft {
 
   rate: Rate;
   recentCalls: { readonly at: number; readonly throttled: boolean }[];
+  /** When broken connections were announced within the last minute, and how many were not announced since. */
+  brokenAnnounced: { readonly at: readonly number[]; readonly others: number };
   warnings: readonly Warning[];
   /** Time spent running before `runningSince`, ms. */
   readonly activeMs: number;
@@ -241,6 +243,7 @@ export function createLiveRun(
         : { failed: 0, withoutRows: 0 },
     rate: emptyRate(),
     recentCalls: [],
+    brokenAnnounced: { at: [], others: 0 },
     warnings: [],
     activeMs: saved?.activeMs ?? 0,
     runningSince: now,

@@ -1,7 +1,7 @@
 import { delayCeilingMs } from '../../../lib/async/backoff.ts';
 import { defined } from '../../../lib/defined.ts';
 import { failureOf, type InvocationResult, type Outcome } from '../../../pipeline/invoke/invocation.ts';
-import type { OutcomeRecord, Trip } from '../../model/types.ts';
+import type { OutcomeRecord, RunEvent, Trip } from '../../model/types.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
 import { addCall } from '../../rules/totals.ts';
 import { doneCount } from '../../store/checkpoint.ts';
@@ -29,6 +29,7 @@ export const APPEND_FAILURES_TO_PAUSE = 2;
 /** How long a run waits for a control table that refuses connections, answers 5xx or does not answer, before it pauses. */
 export const JOURNAL_WAIT_MS = 10 * 60_000;
 const CHECKPOINT_MIN_MS = 250;
+const BROKEN_PER_MINUTE = 5;
 const CALLS_REMEMBERED = 2_000;
 
 type Event<Kind extends EngineEvent['kind']> = Extract<EngineEvent, { kind: Kind }>;
@@ -46,11 +47,11 @@ export function takeReply(run: RunDraft, event: Event<'replied'>, effects: Engin
     broken: image.broken + (result.kind === 'broken' ? 1 : 0),
     suspected: image.suspected + (result.kind === 'suspected' ? 1 : 0),
   };
-  if (result.kind === 'broken') {
-    const { message } = result;
-    emit(run, { kind: 'connection-broken', key: image.entry.key, attempt: attempts.broken, message }, now, effects);
-  }
   const verdict = judgeAttempt(result, attempts, run, run.rules.throttleLimit, event.random);
+  if (result.kind === 'broken') {
+    const broken = { key: image.entry.key, attempt: attempts.broken, message: result.message, next: verdict.kind };
+    announceBroken(run, broken, now, effects);
+  }
   run.suspicion = noteSuspicion(run.suspicion, result, image.startedAt, now);
   switch (verdict.kind) {
     case 'outcome':
@@ -68,6 +69,20 @@ export function takeReply(run: RunDraft, event: Event<'replied'>, effects: Engin
       putBack(run, image, result.kind === 'broken' ? noAttempts : attempts, now);
       return haltRun(run, { kind: 'fault', fault: verdict.fault }, now, effects);
   }
+}
+
+/** Announces a broken connection, but few in a minute: an alert about the run must not wait behind one for each image. */
+function announceBroken(
+  run: RunDraft,
+  broken: Pick<Extract<RunEvent, { kind: 'connection-broken' }>, 'key' | 'attempt' | 'message' | 'next'>,
+  now: number,
+  effects: EngineEffect[],
+): void {
+  const { others } = run.brokenAnnounced;
+  const at = run.brokenAnnounced.at.filter((each) => now - each < 60_000);
+  const isAnnounced = at.length < BROKEN_PER_MINUTE;
+  run.brokenAnnounced = isAnnounced ? { at: [...at, now], others: 0 } : { at, others: others + 1 };
+  if (isAnnounced) emit(run, { kind: 'connection-broken', ...broken, others }, now, effects);
 }
 
 function noteConnection(run: RunDraft, image: InFlightImage, result: InvocationResult, now: number): void {

@@ -97,10 +97,17 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
     case 'connection-broken':
       return thread({
         fact:
-          event.attempt > BROKEN_RETRIES
+          event.next === 'outcome'
             ? 'The connection broke for the third time for this image; it is not tried again automatically.'
-            : `The connection broke; the image is invoked again (attempt ${event.attempt + 1}).`,
-        lines: [`${code(event.key, 200)}: ${code(event.message)}. The function may already have processed it.`],
+            : event.next === 'fault'
+              ? 'The connection broke, as it did for other images. The run pauses, and a resume invokes the image again.'
+              : `The connection broke; the image is invoked again (attempt ${event.attempt + 1}).`,
+        lines: [
+          `${code(event.key, 200)}: ${code(event.message)}. The function may already have processed it.`,
+          ...(event.others > 0
+            ? [`${counted(event.others, 'more connection')} broke since the last message about one.`]
+            : []),
+        ],
       });
     case 'draining':
       return drainAlert(event);
@@ -317,8 +324,6 @@ const leftLine = (left: number) =>
         `The bot did not wait for ${counted(left, 'image')} in progress. A resume invokes ${left === 1 ? 'it' : 'them'} again.`,
       ];
 
-/** How many times an image is invoked again after a broken connection (see run/engines/local/attempt.ts). */
-const BROKEN_RETRIES = 2;
 const UNSAVED_PAUSE =
   ':warning: This pause is not saved in the control table yet, because the table cannot be written. If the bot restarts before it is, the run may continue by itself.';
 const UNSAVED_STOP =

@@ -51,6 +51,23 @@ describe('broken connections', () => {
     expect(rig.outcomes().size).toBe(0);
   });
 
+  test('many that break at once are announced a few times, and a later one says how many there were', async () => {
+    const begin = startRig().clock.now();
+    const isDown = (now: number) => Math.abs(now - begin - 5_000) < 300 || Math.abs(now - begin - 120_000) < 300;
+    const rig = startRig({
+      images: 3_000,
+      perMinute: 1_200,
+      reply: () => (isDown(rig.clock.now()) ? broken() : processed()),
+      tookMs: () => 800,
+    });
+    await rig.play();
+    const announced = rig.events.flatMap((event) => (event.kind === 'connection-broken' ? [event] : []));
+    expect(rig.run.totals.repeats ?? 0).toBeGreaterThan(10);
+    expect(announced).toHaveLength(10);
+    expect(announced[0]).toMatchObject({ next: 'retry', others: 0 });
+    expect(announced[5]?.others).toBeGreaterThan(0);
+  });
+
   test('a short loss of all connections at once does not pause the run', async () => {
     const blipAt = startRig().clock.now() + 5_000;
     const rig = startRig({

@@ -135,7 +135,15 @@ describe('alerts', () => {
       { kind: 'warning-began', snapshot, warning },
       { kind: 'warning-ended', snapshot, warning },
       { kind: 'first-failure', snapshot, failureType: 'TIMEOUT_ERROR', key: 'a.png', message: 'timed out' },
-      { kind: 'connection-broken', snapshot, key: 'a.png', attempt: 1, message: 'socket hang up' },
+      {
+        kind: 'connection-broken',
+        snapshot,
+        key: 'a.png',
+        attempt: 1,
+        message: 'socket hang up',
+        next: 'retry',
+        others: 0,
+      },
       {
         kind: 'draining',
         snapshot,
