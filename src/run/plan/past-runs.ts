@@ -12,16 +12,20 @@ const MAX_RUNS = 20;
 
 /**
  * Duration, cost and failures per image in the last run with enough outcomes, from its last checkpoint; undefined if none
- * of the last runs has enough. A retry of a few images does not hide the run before it.
+ * of the last runs has enough. A retry of a few images does not hide the run before it, and a run that reported no cost
+ * does not hide the cost of an earlier one.
  */
 export async function readLatestExperience(store: Pick<RunStore, 'newestFirst'>): Promise<Experience | undefined> {
+  let latest: Experience | undefined;
   let read = 0;
   for await (const record of store.newestFirst()) {
     const experience = experienceOf(record);
+    latest ??= experience;
+    if (latest && experience?.cost) return { ...latest, cost: experience.cost };
     read += 1;
-    if (experience !== undefined || read >= MAX_RUNS) return experience;
+    if (read >= MAX_RUNS) break;
   }
-  return;
+  return latest;
 }
 
 function experienceOf(record: RunRecord): Experience | undefined {
@@ -29,11 +33,12 @@ function experienceOf(record: RunRecord): Experience | undefined {
   const { totals } = decodeCheckpoint(record.checkpoint);
   const images = doneOf(totals);
   if (images < MIN_IMAGES) return;
+  const { runId } = record;
   return defined({
-    runId: record.runId,
+    runId,
     images,
     failedShare: (totals.failed + totals.noRows) / images,
     secondsPerImage: totals.invokeMs / images / 1000,
-    costPerImageUsd: totals.costUsd > 0 ? totals.costUsd / images : undefined,
+    cost: totals.costUsd > 0 ? { runId, perImageUsd: totals.costUsd / images } : undefined,
   });
 }

@@ -15,7 +15,8 @@ export interface Experience {
   readonly runId: string;
   readonly images: number;
   readonly secondsPerImage: number;
-  readonly costPerImageUsd?: number;
+  /** What the last run that reported a cost reported: it may be an earlier one. */
+  readonly cost?: { readonly runId: string; readonly perImageUsd: number };
   /** Failed images of all, 0 to 1. */
   readonly failedShare: number;
 }
@@ -154,7 +155,7 @@ async function readConditions(
   const [quotas, experience] = await Promise.all([ports.readQuotas(), ports.experience()]);
   const secondsPerImage = experience?.secondsPerImage ?? settings.secondsPerImage;
   const costPerImageUsd =
-    experience?.costPerImageUsd ?? (settings.costPerImageUsd > 0 ? settings.costPerImageUsd : undefined);
+    experience?.cost?.perImageUsd ?? (settings.costPerImageUsd > 0 ? settings.costPerImageUsd : undefined);
   const ceiling = paceCeiling(ceilingFacts(quotas, settings, secondsPerImage));
   return { quotas, experience, secondsPerImage, costPerImageUsd, ceiling };
 }
@@ -192,7 +193,7 @@ function expect(total: number, paceSetting: PaceSetting, conditions: Conditions)
       secondsFrom: experience
         ? `mean of ${experience.images} images of ${experience.runId}`
         : 'SECONDS_PER_IMAGE; no run has been measured yet',
-      costFrom: experience?.costPerImageUsd === undefined ? 'COST_PER_IMAGE_USD' : `as in ${experience.runId}`,
+      costFrom: experience?.cost ? `as in ${experience.cost.runId}` : 'COST_PER_IMAGE_USD',
       costPerImageUsd,
     }),
   );

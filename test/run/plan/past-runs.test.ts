@@ -50,11 +50,22 @@ test('A forecast uses the last run with enough images, also when a retry of a fe
     images: 60,
     failedShare: 10 / 60,
     secondsPerImage: 2,
-    costPerImageUsd: 0.05,
+    cost: { runId: 'r-0001', perImageUsd: 0.05 },
   });
 });
 
 test('Without a run that has enough images there is no experience', async () => {
   expect(await readLatestExperience(storeOf(record('r-0001', { processed: 9 })))).toBeUndefined();
   expect(await readLatestExperience(storeOf())).toBeUndefined();
+});
+
+test('A run that reported no cost does not hide what an earlier one reported', async () => {
+  const told = record('r-0001', { processed: 20, costUsd: 1, invokeMs: 20_000 });
+  const silent = record('r-0002', { failed: 40, invokeMs: 80_000 });
+  expect(await readLatestExperience(storeOf(silent, told))).toMatchObject({
+    runId: 'r-0002',
+    secondsPerImage: 2,
+    cost: { runId: 'r-0001', perImageUsd: 0.05 },
+  });
+  expect(await readLatestExperience(storeOf(silent))).not.toHaveProperty('cost');
 });
