@@ -60,9 +60,9 @@ test('Without a run that has enough images there is no experience', async () => 
 });
 
 test('A run that reported no cost does not hide what an earlier one reported', async () => {
-  const told = record('r-0001', { processed: 20, costUsd: 1, invokeMs: 20_000 });
+  const earlier = record('r-0001', { processed: 20, costUsd: 1, invokeMs: 20_000 });
   const silent = record('r-0002', { failed: 40, invokeMs: 80_000 });
-  expect(await readLatestExperience(storeOf(silent, told))).toMatchObject({
+  expect(await readLatestExperience(storeOf(silent, earlier))).toMatchObject({
     runId: 'r-0002',
     secondsPerImage: 2,
     cost: { runId: 'r-0001', perImageUsd: 0.05 },

@@ -103,6 +103,6 @@ const PAST_STATES: Readonly<Record<PastRun['state']['kind'], string>> = {
   stopped: 'was stopped',
   tripped: 'stopped itself',
   interrupted: 'was interrupted',
-  completed: 'is complete',
+  completed: 'ended',
   abandoned: 'was abandoned',
 };

@@ -297,8 +297,12 @@ export function describeState(run: RunSnapshot): string {
       return `stopped itself: ${describeTrip(state.trippedBy)}`;
     case 'interrupted':
       return `was interrupted by a restart of the bot: ${formatDone(run)}`;
-    case 'completed':
-      return `is complete: ${formatDone(run)}`;
+    case 'completed': {
+      const { withoutRows } = numbersOf(run);
+      return withoutRows === 0
+        ? `is complete: ${formatDone(run)}`
+        : `ended with ${counted(withoutRows, 'image')} without rows in the table: ${formatDone(run)}`;
+    }
     case 'abandoned':
       return `was abandoned by ${mention(state.by)}: ${formatDone(run)}`;
   }

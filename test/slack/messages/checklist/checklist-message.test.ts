@@ -229,7 +229,7 @@ describe('the history', () => {
     ];
     expect(historyMessage(entries, NOW).text.split('\n').slice(1)).toEqual([
       '• `r-0002` was interrupted: 24 images, under `2025/` · started 50 min ago',
-      '• `r-0002` is complete: 24 images, attempt 2 at images of `r-0001` (24 failed images) · started by <@U0OPERATOR> 50 min ago · took 2 min',
+      '• `r-0002` ended: 24 images, attempt 2 at images of `r-0001` (24 failed images) · started by <@U0OPERATOR> 50 min ago · took 2 min',
       '• `c-0001` was completed by Rescan r-0001 · :warning: its validation failed · opened by <@U0OPERATOR> 3 h ago · took 2 h',
       '• `c-0001` failed with Rescan r-0001 (Validate) · opened by <@U0OPERATOR> 3 h ago · took 2 h',
     ]);
