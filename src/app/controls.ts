@@ -75,6 +75,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
   const scope = createScopeControl({
     checklist,
     resolve: scopes.resolve,
+    people: scopes.people,
     audit,
     clock: context.clock,
     readFault: (error) => expectedFaultOr(error, settings.table),

@@ -5,6 +5,7 @@ import { IMAGE_ATTRIBUTES, KIND_ATTRIBUTES } from '../pipeline/table/records.ts'
 import { scanTable } from '../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf } from '../pipeline/table/table.ts';
 import { createManifestStore } from '../run/plan/manifest-store.ts';
+import { createPeopleIndex, type PeopleIndex } from '../run/scope/people-index.ts';
 import { DAY_AND_PERSON_ATTRIBUTES } from '../run/scope/record-facts.ts';
 import { findNotRebuildable, resolveScope, type ScopeSources } from '../run/scope/resolve-scope.ts';
 import type { ScopeFilter } from '../run/scope/scope-filter.ts';
@@ -16,6 +17,7 @@ export interface Scopes {
   readonly manifests: ScopeManifests;
   readonly resolve: ScopeControlPorts['resolve'];
   /** `only`: of these records; else of every record. */
+  readonly people: PeopleIndex;
   readonly readNotRebuildable: (only?: ScopeFilter) => Promise<NotRebuildable>;
 }
 
@@ -41,8 +43,16 @@ export function assembleScopes(context: BotContext): Scopes {
       ...(lastRunId === undefined ? {} : { outcomes: runStore.journal(lastRunId, 0) }),
     };
   }
+  async function* readPeople() {
+    const keys = keyNamesOf(await describeTable(aws.bulkDynamodb, settings.table));
+    const ofKey = keys.range === undefined ? [keys.hash] : [keys.hash, keys.range];
+    const projection = [...new Set<string>([...ofKey, ...KIND_ATTRIBUTES, 'ResourceNameDisplay'])];
+    for (const pages of scanTable(aws.bulkDynamodb, settings.table, { segments: 1, projection }))
+      for await (const { items } of pages) yield { items, keys, bucket: settings.imageBucket };
+  }
   return {
     manifests,
+    people: createPeopleIndex({ read: readPeople, clock: context.clock, warn: context.warn }),
     resolve: async (about) => resolveScope(about, { ...(await sources()), writeManifest: manifests.write }),
     async readNotRebuildable(only) {
       const { rows, ...others } = await sources();

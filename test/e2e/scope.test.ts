@@ -101,3 +101,29 @@ test('a scope of somebody who is not in the table is refused with the names that
   const refused = await people.sees(/No record of the table belongs to/);
   expect(wholeText(refused)).toContain('Did you mean');
 });
+
+test('the scope is chosen in a form whose picker searches the people of the table', async () => {
+  const { people, sandbox } = here;
+  const [first] = (await rows()).filter(({ image }) => image !== undefined);
+  const person = first?.person ?? '';
+  await people.command('operator', '/rescan scope');
+  const shown = await people.sees(/This rescan covers everything/);
+  await people.click('operator', shown.ts, buttonOf(shown, /scope_choose/));
+  const viewId = await people.openView('operator', /"callback_id":"choose_scope"/);
+  const suggest = async (user: string, value: string) => {
+    const reply = await fetch(`${sandbox.slack?.url}/sandbox/suggest`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ user, viewId, actionId: 'scope_people', value }),
+    });
+    return reply.json();
+  };
+  expect(await suggest('operator', person.slice(0, 4))).toMatchObject({
+    ok: true,
+    options: expect.arrayContaining([expect.objectContaining({ value: person })]),
+  });
+  expect(await people.submit('operator', viewId, {})).toMatchObject({ result: 'errors' });
+  expect(await people.submit('operator', viewId, { scope_people: [person] })).toMatchObject({ result: 'closed' });
+  const set = await people.sees(/This rescan covers `people/);
+  expect(wholeText(set)).toContain(person);
+});

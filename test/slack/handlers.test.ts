@@ -9,6 +9,7 @@ import { changePlanView } from '../../src/slack/forms/change-plan-view.ts';
 import { denyView } from '../../src/slack/forms/deny-form.ts';
 import { deployView, rollbackView } from '../../src/slack/forms/deploy-view.ts';
 import { restoreRowsView } from '../../src/slack/forms/restore-rows-view.ts';
+import { scopeView } from '../../src/slack/forms/scope/scope-view.ts';
 import { chooseRestoreView, flushView } from '../../src/slack/forms/table-views.ts';
 import { autopilotMessage, autopilotPlanMessage } from '../../src/slack/messages/checklist/autopilot-message.ts';
 import { checklistMessage } from '../../src/slack/messages/checklist/checklist-message.ts';
@@ -185,6 +186,7 @@ describe('the tables of commands, buttons and forms', () => {
         channel: 'C1',
       }),
       denyView('a-1', { channel: 'C1', ts: '1.0' }),
+      scopeView('C1', undefined),
     ];
     expect([...views.keys()]).toEqual(opened.map((view) => view.callback_id));
   });

@@ -69,6 +69,7 @@ export function assembleHandlers(
     starts,
     autopilot,
     scope,
+    scopeForm: requests.scopeForm,
     startStep: stepStarters({
       tables,
 
@@ -97,7 +98,7 @@ export function assembleHandlers(
     openView: modals.openView,
     onError,
   });
-  const forms = formTable(planning, tableForms, deployForms, restoreRowsForm, decide);
+  const forms = formTable(planning, tableForms, deployForms, restoreRowsForm, decide, requests.scopeForm);
   return { commands, actions, forms };
 }
 export type HandlerParts = ReturnType<typeof assembleHandlers>;

@@ -1,6 +1,7 @@
 import { createThreadFinder } from '../../slack/delivery/message-locations.ts';
 import { createDeployForms } from '../../slack/forms/deploy-forms.ts';
 import { createRestoreRowsForm } from '../../slack/forms/restore-rows-form.ts';
+import { createScopeForm } from '../../slack/forms/scope/scope-form.ts';
 import { createTableForms } from '../../slack/forms/table-forms.ts';
 import { createAnswers } from '../../slack/requests/answers.ts';
 import { createAuditExport } from '../../slack/requests/export-audit.ts';
@@ -53,6 +54,7 @@ export function assembleRequests(
     exportAudit: createAuditExport({ audit, files, places }),
     tableForms,
     deployForms: createDeployForms({ deploys, download, chat, whoApproves, checkApprover, ...modals }),
+    scopeForm: createScopeForm({ scope, download, ...modals }),
     restoreRowsForm: createRestoreRowsForm({ results, askApproval: tableForms.ask, ...modals }),
   };
 }

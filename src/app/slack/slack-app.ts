@@ -5,6 +5,7 @@ import { createHome, type Home } from '../../slack/home/home.ts';
 import { createHomeRenderer, outdateHome } from '../../slack/home/render-home.ts';
 import { logUnusableChannels } from '../../slack/intake/channel-membership.ts';
 import { listen } from '../../slack/intake/listen.ts';
+import { createSuggestions } from '../../slack/intake/suggestions.ts';
 import { createLifecycle, type SlackApp } from '../../slack/lifecycle.ts';
 import { createPipelineStates, type PipelineStates } from '../../slack/requests/pipeline-state.ts';
 import { scheduleProgress } from '../../slack/threads/run-thread.ts';
@@ -60,6 +61,7 @@ export function assembleSlackApp(parts: Omit<SlackPorts, 'onError'>): SlackApp {
 
   listen(connection.app, {
     intake,
+    suggest: createSuggestions({ scope: ports.scope, permissions: access.permissions, onError }),
     chat: clients.answers,
     channelIds: clients.channelIds,
     logger,

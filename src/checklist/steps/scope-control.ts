@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { PeopleIndex } from '../../run/scope/people-index.ts';
 import type { ScopeQuestion } from '../../run/scope/resolve-scope.ts';
 import { criteriaOf, describeScope, type Scope, type ScopeCriteria, type ScopeRefusal } from '../../run/scope/scope.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
@@ -14,6 +15,7 @@ export interface ScopeControlPorts {
   readonly checklist: Pick<Checklist, 'scope' | 'setScope' | 'whyScopeIsFixed'>;
   /** Reads the table and the bucket, and writes the images of the scope as its manifest. */
   readonly resolve: (question: ScopeQuestion) => Promise<Result<Scope, ScopeRefusal>>;
+  readonly people: PeopleIndex;
   readonly audit: Pick<AuditWriter, 'enqueue'>;
   readonly clock: Clock;
   readonly readFault: (error: unknown) => Fault;
@@ -49,6 +51,7 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
 
   return {
     current: () => checklist.scope(),
+    findPeople: ports.people.find,
     set: (request, by) =>
       answer(async () => {
         const before = await fixed();

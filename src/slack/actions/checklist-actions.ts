@@ -1,6 +1,7 @@
 import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
 import type { StepName } from '../../checklist/model/step.ts';
 import { clearScope } from '../commands/checklist/scope-command.ts';
+import type { ScopeForm } from '../forms/scope/scope-form.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, refuseWith } from '../messages/kit/message.ts';
@@ -13,8 +14,16 @@ export type StartStep = (click: Click) => Promise<Message | undefined>;
 export function checklistActions(ports: {
   startStep: Readonly<Partial<Record<StepName, StartStep>>>;
   scope: ScopeControl;
+  scopeForm: Pick<ScopeForm, 'open'>;
 }): Readonly<
-  Record<typeof ACTION.nextStep | typeof ACTION.testLogging | typeof ACTION.deploy | typeof ACTION.clearScope, Action>
+  Record<
+    | typeof ACTION.nextStep
+    | typeof ACTION.testLogging
+    | typeof ACTION.deploy
+    | typeof ACTION.clearScope
+    | typeof ACTION.chooseScope,
+    Action
+  >
 > {
   const start = async (step: string, click: Click): Promise<Message | undefined> => {
     const [, starter] = Object.entries(ports.startStep).find(([name]) => name === step) ?? [];
@@ -40,6 +49,7 @@ export function checklistActions(ports: {
         return answer;
       },
     },
+    [ACTION.chooseScope]: { role: 'operator', execute: (click) => ports.scopeForm.open(click.triggerId, click) },
     [ACTION.deploy]: { role: 'operator', execute: (click) => start('deploy', click) },
   };
 }

@@ -10,6 +10,8 @@ import { CONFIRM_DEPLOY, CONFIRM_ROLLBACK } from './deploy-view.ts';
 import type { FormHandler } from './form.ts';
 import type { RestoreRowsForm } from './restore-rows-form.ts';
 import { RESTORE_ROWS, submitRestoreRows } from './restore-rows-view.ts';
+import { chooseScope, type ScopeForm } from './scope/scope-form.ts';
+import { CHOOSE_SCOPE } from './scope/scope-view.ts';
 import type { TableForms } from './table-forms.ts';
 import { CHOOSE_RESTORE, CONFIRM_ACTION } from './table-views.ts';
 
@@ -20,6 +22,7 @@ export const formTable = (
   deploys: Pick<DeployForms, 'deploy' | 'ask' | 'inspectZip' | 'rollback'>,
   putBack: Pick<RestoreRowsForm, 'ask'>,
   decide: DecideApproval,
+  scopeForm: Pick<ScopeForm, 'set'>,
 ): ReadonlyMap<string, FormHandler> =>
   new Map([
     [CHANGE_PLAN, changePlan(planning)],
@@ -29,4 +32,5 @@ export const formTable = (
     [CONFIRM_ROLLBACK, confirmRollback(deploys)],
     [RESTORE_ROWS, submitRestoreRows(putBack)],
     [DENY_REQUEST, denyRequest(decide)],
+    [CHOOSE_SCOPE, chooseScope(scopeForm)],
   ]);

@@ -9,10 +9,12 @@ import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { viewWithinLimits } from '../messages/kit/view-limits.ts';
 import type { IncomingClick, Intake } from './dispatch.ts';
-import { type ClickPayload, clickSchema, commandSchema, submissionSchema } from './payloads.ts';
+import { type ClickPayload, clickSchema, commandSchema, submissionSchema, suggestionSchema } from './payloads.ts';
+import type { Suggest } from './suggestions.ts';
 
 interface ListenPorts {
   readonly intake: Intake;
+  readonly suggest: Suggest;
   readonly chat: Pick<Chat, 'postEphemeral' | 'removeButtons' | 'post'>;
   /** The channel in which a click on the Home tab acts. */
   readonly homeChannel: string;
@@ -23,7 +25,7 @@ interface ListenPorts {
 }
 
 /** Registers with Bolt one listener per kind of envelope. Each reads the payload and hands it to the intake. */
-export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view'>, ports: ListenPorts): void {
+export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 'options'>, ports: ListenPorts): void {
   const { intake, logger, track, channelIds } = ports;
   const replies = createReplies(ports);
 
@@ -72,6 +74,12 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view'>, 
     const click = readClick(payload, channel, ports, replies);
     if (click) await track(intake.click({ ...click, acknowledge: () => acknowledge(ack) }));
     else await acknowledge(ack);
+  });
+
+  app.options<'block_suggestion'>({ type: 'block_suggestion' }, async ({ ack, body }) => {
+    const { user, action_id: actionId, value: typed } = suggestionSchema.parse(body);
+    const options = await ports.suggest({ person: user.id, actionId, typed });
+    await acknowledge(() => ack({ options: [...options] }));
   });
 
   app.event('app_home_opened', async ({ event }) => {

@@ -39,6 +39,12 @@ export const clickSchema = z.looseObject({
 });
 export type ClickPayload = z.infer<typeof clickSchema>;
 
+export const suggestionSchema = z.looseObject({
+  user: z.looseObject({ id: z.string() }),
+  action_id: z.string(),
+  value: z.string().default(''),
+});
+
 export const submissionSchema = z.looseObject({
   user: z.looseObject({ id: z.string() }),
   trigger_id: z.string().optional(),

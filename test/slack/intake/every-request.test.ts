@@ -176,6 +176,7 @@ const BUTTONS: Readonly<Record<ActionId, readonly [role: Role | 'approval', valu
   [ACTION.prune]: ['operator', '5,b-1'],
   [ACTION.nextStep]: ['operator', 'backup'],
   [ACTION.clearScope]: ['operator', 's-1'],
+  [ACTION.chooseScope]: ['operator', 'scope'],
   [ACTION.autopilotStart]: ['operator', 'ap-1'],
   [ACTION.autopilotCancel]: ['operator', 'ap-1'],
   [ACTION.autopilotGoOn]: ['operator', 'ap-1'],
@@ -209,6 +210,7 @@ const FORMS: Readonly<Record<string, readonly [role: Role | 'approval', metadata
     { backupId: 'b-1', channel: CHANNEL },
     { which: { which: { selected_option: { value: 'all' } } } },
   ],
+  choose_scope: ['operator', { channel: CHANNEL }, named('a.png', 'scope_images')],
   deny_request: ['approval', { approvalId: 'a-1', ...at }, named('Not tonight', 'reason')],
 };
 
@@ -218,7 +220,7 @@ const READS = new RegExp(
     'runs\\.(current|read|location|readPlan|forecast)',
     'tables\\.(current|backups|openApprovals|approval|planFlush|planRestore|planPrune)',
     'checklist\\.(view|history|preconditions|openId|scope)',
-    'scope\\.current',
+    'scope\\.(current|findPeople)',
     'autopilot\\.current',
     'deploys\\.(inProgress|openApprovals)',
     'audit\\.(entries|verify)',

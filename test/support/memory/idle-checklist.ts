@@ -46,6 +46,7 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
   scope: {
     current: async () => undefined,
     set: async () => ({ ok: false, refusal: { reason: 'no-scope' } }),
+    findPeople: async () => [],
     clear: async () => ({ ok: false, refusal: { reason: 'no-scope' } }),
   },
   watchChecklist: () => () => {},

@@ -7,6 +7,7 @@ import { changePlanView } from '../../../src/slack/forms/change-plan-view.ts';
 import { denyView } from '../../../src/slack/forms/deny-form.ts';
 import { deployView, rollbackView } from '../../../src/slack/forms/deploy-view.ts';
 import { restoreRowsView } from '../../../src/slack/forms/restore-rows-view.ts';
+import { scopeView } from '../../../src/slack/forms/scope/scope-view.ts';
 import * as tableViews from '../../../src/slack/forms/table-views.ts';
 import { homeView, unreadHomeView } from '../../../src/slack/home/home-view.ts';
 import { auditMessage, chainMessage } from '../../../src/slack/messages/checklist/audit-message.ts';
@@ -457,6 +458,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       channel: 'C01',
       ts: '1.1',
     }),
+  ],
+  scopeView: (worse) => [
+    scopeView('C01', undefined),
+    scopeView('C01', { people: worse(['Ana_Bel', 'x'.repeat(200)]), from: '2025-09-01', failed: true }),
   ],
   denyView: () => [denyView('a-1', { channel: 'C01', ts: '1.1' })],
   deployView: (worse) => [deployView({ ...worse(plannedDeploy()), id: 'd-1' }, 'C01')],

@@ -84,11 +84,15 @@ export const scopeSetMessage = (scope: Scope): Message =>
         ? '`/rescan flush` deletes exactly these records. `/rescan start` processes every image that can be read.'
         : '`/rescan flush` deletes exactly these records. `/rescan start` processes exactly these images.',
     ],
-    buttons: [button(ACTION.clearScope, 'Cover everything', scope.id)],
+    buttons: [button(ACTION.chooseScope, 'Choose…', scope.id), button(ACTION.clearScope, 'Cover everything', scope.id)],
   });
 
 export const noScopeMessage = (): Message =>
-  say('This rescan covers everything.', 'Limit it with, for example, `/rescan scope people="Ana Bel, Bob Ray"`.');
+  compose({
+    fact: 'This rescan covers everything.',
+    lines: ['Limit it with the button, or with, for example, `/rescan scope people="Ana Bel, Bob Ray"`.'],
+    buttons: [button(ACTION.chooseScope, 'Choose…', 'scope')],
+  });
 
 export const scopeClearedMessage = (scope: Scope): Message =>
   say(`This rescan covers everything again. Before, it covered ${scopeText(scope)}.`);

@@ -24,6 +24,7 @@ export const ACTION = {
   prune: 'backups_prune',
   nextStep: 'checklist_next',
   clearScope: 'scope_clear',
+  chooseScope: 'scope_choose',
   autopilotStart: 'autopilot_start',
   autopilotCancel: 'autopilot_cancel',
   autopilotGoOn: 'autopilot_go_on',
