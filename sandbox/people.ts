@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
-const POLL_EVERY_MS = 50;
+const POLL_EVERY_MS = 100;
 const WITHIN_MS = 30_000;
 const MOST_SHOWN_CHARACTERS = 1_500;
 

@@ -1,13 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { buttonOf, type SeenMessage, wholeText } from '../../sandbox/people.ts';
 import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
 
 let here: TestSandbox;
-beforeEach(async () => {
+const start = async () => {
   here = await startTestSandbox({ images: 60, seedTable: 'full', settings: { SAMPLE_IMAGES: '0' } });
-});
-afterEach(() => here.close());
+};
 
 const tableSchema = z.object({ total: z.number() });
 async function inTable(): Promise<number> {
@@ -35,6 +34,9 @@ async function approvalMessage(): Promise<SeenMessage> {
 }
 
 describe('backup, flush and restore with a second person', () => {
+  beforeEach(start);
+  afterEach(() => here.close());
+
   test('a flush is refused to its requester and approved by another person, and a restore gives the same checksum', async () => {
     const before = await inTable();
     const made = await backup();
@@ -66,18 +68,6 @@ describe('backup, flush and restore with a second person', () => {
     expect(await inTable()).toBe(before);
   });
 
-  test('a wrong table name is an error at its field and creates no request', async () => {
-    await backup();
-    const answer = await askFlush('TimesheetOCR-prod');
-    expect(JSON.stringify(answer)).toMatch(/Type exactly TimesheetOCR-dev/);
-    expect((await here.people.messages()).some((message) => /Approval needed/.test(wholeText(message)))).toBe(false);
-  });
-
-  test('a flush without a verified backup is refused', async () => {
-    await here.people.command('operator', '/rescan flush');
-    await here.people.openView('operator', /no verified backup/);
-  });
-
   test('of several approvals at once one wins, and the flush runs once', async () => {
     await backup();
     await askFlush('TimesheetOCR-dev');
@@ -103,16 +93,6 @@ describe('backup, flush and restore with a second person', () => {
     expect(await inTable()).toBe(before + 1);
   });
 
-  test('a guest and a viewer cannot approve', async () => {
-    await backup();
-    await askFlush('TimesheetOCR-dev');
-    const asked = await approvalMessage();
-    const before = await inTable();
-    for (const user of ['viewer', 'guest']) await here.people.click(user, asked.ts, buttonOf(asked, /approve/));
-    await here.people.sees(/Only approvers can decide this/);
-    expect(await inTable()).toBe(before);
-  });
-
   test('a bot that is killed during a flush continues it', async () => {
     await backup();
     await here.world.set({ addedLatencyMs: 30 });
@@ -126,12 +106,46 @@ describe('backup, flush and restore with a second person', () => {
     await here.people.sees(/The flush is done/, { withinMs: 25_000 });
     expect(await inTable()).toBe(0);
   });
+});
+
+// None of these changes the table, so that they share one sandbox.
+describe('what is refused', () => {
+  beforeAll(start);
+  afterAll(() => here.close());
+
+  let made: Promise<SeenMessage> | undefined;
+  const backupOnce = () => {
+    made ??= backup();
+    return made;
+  };
+
+  test('a flush without a verified backup is refused', async () => {
+    await here.people.command('operator', '/rescan flush');
+    await here.people.openView('operator', /no verified backup/);
+  });
 
   test('a backup that is kept and the last verified backup are never pruned', async () => {
-    await backup();
+    await backupOnce();
     await here.people.command('operator', '/rescan backups prune keep=1');
     await here.people.sees(/Nothing to delete/);
     await here.people.command('viewer', '/rescan backups');
     await here.people.sees(/1 backup/);
+  });
+
+  test('a wrong table name is an error at its field and creates no request', async () => {
+    await backupOnce();
+    const answer = await askFlush('TimesheetOCR-prod');
+    expect(JSON.stringify(answer)).toMatch(/Type exactly TimesheetOCR-dev/);
+    expect((await here.people.messages()).some((message) => /Approval needed/.test(wholeText(message)))).toBe(false);
+  });
+
+  test('a guest and a viewer cannot approve', async () => {
+    await backupOnce();
+    await askFlush('TimesheetOCR-dev');
+    const asked = await approvalMessage();
+    const before = await inTable();
+    for (const user of ['viewer', 'guest']) await here.people.click(user, asked.ts, buttonOf(asked, /approve/));
+    await here.people.sees(/Only approvers can decide this/);
+    expect(await inTable()).toBe(before);
   });
 });

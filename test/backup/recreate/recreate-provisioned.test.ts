@@ -22,6 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
+/** Longer than a table takes to change, so that few of the calls at which a process dies are repetitions. */
+const SELDOM_MS = 20;
 const ITEMS = Array.from({ length: 5 }, (_, index) => timesheetEntry(index));
 const ServiceNamespace = 'dynamodb' as const;
 const targetOf = (table: string, index?: string) => ({
@@ -324,13 +326,13 @@ test('A process that dies at any third call leaves a job that the next one finis
       },
     });
     const first = await world
-      .recreate(rich, { mayWrite: alive, mayFinish: alive }, { jobs, ...forgetting })
+      .recreate(rich, { mayWrite: alive, mayFinish: alive, pollMs: SELDOM_MS }, { jobs, ...forgetting })
       .catch((error: unknown) => error);
     isComplete = !(first instanceof Error);
     if (first instanceof Error && !(first instanceof Died)) throw first;
     const found = await idOf(world.dynamodb, rich.table).catch(() => undefined);
     if (!isComplete && found !== rich.id) resumedAfterDeletion += 1;
-    if (!isComplete) await world.recreate(rich, {}, { jobs, ...forgetting });
+    if (!isComplete) await world.recreate(rich, { pollMs: SELDOM_MS }, { jobs, ...forgetting });
     expect((await world.describe(rich.table)).description).toEqual(rich.description);
     expect(await targetsOf(`${rich.table}-rehearsal-a-${rich.table}`)).toEqual([]);
     expect(fatal).toBeLessThan(300);
