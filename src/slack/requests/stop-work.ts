@@ -1,10 +1,11 @@
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { DeployControl } from '../../checklist/contracts/step-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
-import { autopilotStoppedMessage } from '../messages/checklist/autopilot-message.ts';
+import { autopilotRefusalMessage, autopilotStoppedMessage } from '../messages/checklist/autopilot-message.ts';
 import { requestName } from '../messages/checklist/deploy-approval-message.ts';
 import { deployGoesOnLine } from '../messages/checklist/deploy-message.ts';
 import { type Message, refuseWith, say, withNote } from '../messages/kit/message.ts';
+import { describeFault, faultLines } from '../messages/run/describe-run.ts';
 import { stoppingJobMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { RunRequests } from './run-requests.ts';
@@ -57,7 +58,16 @@ export async function stopWork(
     const piloting = await autopilot.stop(person);
     if (piloting.ok) return autopilotStoppedMessage(piloting.value);
     const [first] = taken;
-    return first && say(`The ${requestName(first)} was approved but had not started. It will not start any more.`);
+    const withdrawn =
+      first && `The ${requestName(first)} was approved but had not started. It will not start any more.`;
+    // Whether an autopilot runs is not known, so the answer must not be that nothing does.
+    if (piloting.refusal.reason === 'fault') {
+      const { fault } = piloting.refusal;
+      return withdrawn === undefined
+        ? autopilotRefusalMessage(piloting.refusal)
+        : say(withdrawn, `The autopilot could not be stopped: ${describeFault(fault)}.`, ...faultLines(fault));
+    }
+    return withdrawn === undefined ? undefined : say(withdrawn);
   }
 }
 

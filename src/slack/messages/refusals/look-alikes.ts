@@ -12,7 +12,7 @@ export const lookAlikeLines = ({
   readonly typed: string;
   readonly names: readonly string[];
 }): readonly [string, string] => [
-  `Nothing was done: no ${what} is called exactly ${code(typed, 150)}, and ${count(names.length)} look like it: ${names
+  `Nothing was done: no ${what === 'person' ? 'person' : 'image'} is called exactly ${code(typed, 150)}, and ${count(names.length)} look like it: ${names
     .map((name) => code(visibleSpelling(name), 300))
     .join(', ')}.`,
   'Type the one that you mean in this spelling.',

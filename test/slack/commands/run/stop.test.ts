@@ -131,6 +131,17 @@ test('says of a deploy in progress that it goes on, alone and beside what was st
   expect(beside?.text).toMatch(/is stopping[\s\S]*The deploy to .* goes on/);
 });
 
+test('does not say that nothing runs where the autopilot cannot be read', async () => {
+  const fault = { reason: 'control-table', message: 'The control table is away.', fix: 'Look.' } as const;
+  const pilot = async () => ({ ok: false as const, refusal: { reason: 'fault' as const, fault } });
+  const said = await stop(requestsOver({}), { pilot });
+  expect(said?.text).toContain('The control table is away');
+  expect(said?.text).not.toContain('No run');
+  expect((await stop(requestsOver({}), { pilot, withdraw: async () => [approved] }))?.text).toMatch(
+    /It will not start any more\.\nThe autopilot could not be stopped: [\s\S]*The control table is away/,
+  );
+});
+
 test('does not say that nothing runs where the requests of deploys cannot be read', async () => {
   const withdrawDeploy = () => Promise.reject(new Error('the control table does not answer'));
   await expect(stop(requestsOver({}), { withdrawDeploy })).rejects.toThrow('does not answer');
