@@ -216,6 +216,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     const time = Date.now() + world.clockAheadMs;
     response.setHeader('date', new Date(time).toUTCString());
     if (world.outage) return void request.socket.destroy();
+    if (world.proxyErrors > 0 && random() < world.proxyErrors) {
+      request.resume();
+      response.writeHead(503, { 'content-type': 'text/html' });
+      return void response.end('<html><head><title>503 Service Unavailable</title></head></html>');
+    }
     if (isPackage) return lambda.answerPackage(url, response);
     const late = world.checksSignatureTime ? refusalOfSignature(request, time) : undefined;
     if (late !== undefined) return sendJsonError(response, 'InvalidSignatureException', late, 403);

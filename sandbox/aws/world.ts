@@ -84,6 +84,9 @@ const worldSchema = z.strictObject({
   /** Empty pages with a token that CloudWatch Logs returns before the first lines. */
   emptyLogPages: whole.max(50).default(1),
   logGroupMissing: z.boolean().default(false),
+  logGroupClass: z.enum(['STANDARD', 'INFREQUENT_ACCESS']).default('STANDARD'),
+  /** How Lambda writes its own lines (LoggingConfig, LogFormat). */
+  logFormat: z.enum(['Text', 'JSON']).default('Text'),
   /** The billing mode that DescribeTable returns for the pipeline's table. */
   billing: z.enum(['on-demand', 'provisioned']).default('on-demand'),
   /** Capacity of the table and of each of its indexes, for provisioned billing. */
@@ -104,6 +107,8 @@ const worldSchema = z.strictObject({
   checksSignatureTime: z.boolean().default(false),
   /** `none`: immediate success without access to S3 or DynamoDB (for benchmarks). */
   functionWork: z.enum(['real', 'none']).default('real'),
+  /** Share of the requests to any service that a proxy answers with 503 and HTML; they do not reach the service. */
+  proxyErrors: share.default(0),
   /** Connections are closed without an answer. */
   outage: z.boolean().default(false),
   expiredCredentials: z.boolean().default(false),

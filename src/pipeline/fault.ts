@@ -32,12 +32,25 @@ const textField = (error: unknown, name: string): string => {
 /** The name of the error in the service, without a namespace. */
 export const errorName = (error: unknown): string => textField(error, 'name').replace(/^.*#/, '');
 export const errorCode = (error: unknown): string => textField(error, 'code');
-export const errorText = (error: unknown): string => textField(error, 'message') || String(error);
+export const errorText = (error: unknown): string =>
+  foreignAnswer(error) ?? (textField(error, 'message') || String(error));
 /** The HTTP status of the answer; undefined when there was no answer. */
 export const httpStatus = (error: unknown): number | undefined => {
   const status = field(field(error, '$metadata'), 'httpStatusCode');
   return typeof status === 'number' ? status : undefined;
 };
+
+/**
+ * What was answered in place of AWS: a page of HTML, or text that is no JSON. A proxy or a firewall does that. Undefined
+ * for an answer of AWS itself.
+ */
+export function foreignAnswer(error: unknown): string | undefined {
+  const status = httpStatus(error);
+  if (status === undefined) return;
+  const type = textField(field(field(error, '$response'), 'headers'), 'content-type');
+  if (/^text\/html\b/i.test(type)) return `AWS answered ${status} (HTML from a proxy?)`;
+  return errorName(error) === 'SyntaxError' ? `AWS answered ${status} (not JSON, from a proxy?)` : undefined;
+}
 
 const CREDENTIALS = new Set(
   `ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired InvalidToken UnrecognizedClientException UnrecognizedClient
@@ -75,10 +88,14 @@ export function neverSent(error: unknown): boolean {
   return Array.isArray(attempts) && attempts.length > 0 && attempts.every(neverSent);
 }
 
-/** Whether the connection broke or timed out after it was made, so the request may have been carried out. */
+/**
+ * Whether the connection broke or timed out after it was made, or something else than AWS answered, so the request may
+ * have been carried out.
+ */
 export const wasDisconnected = (error: unknown): boolean =>
   !neverSent(error) &&
-  (DISCONNECTED.has(errorCode(error)) ||
+  (foreignAnswer(error) !== undefined ||
+    DISCONNECTED.has(errorCode(error)) ||
     errorName(error) === 'TimeoutError' ||
     (httpStatus(error) === undefined && /socket hang up|aborted|terminated/i.test(errorText(error))));
 
@@ -126,12 +143,19 @@ const isReason = (text: string): text is Fault['reason'] => REASONS.has(text);
 export function faultOf(error: unknown, asked: Asked): Fault | undefined {
   const name = errorName(error);
   const service = serviceOf(error, asked);
-  const details = hasOnlyStatus(error)
-    ? `HTTP ${httpStatus(error) ?? name}`
-    : `${errorCode(error) || name}: ${errorText(error)}`;
+  const foreign = foreignAnswer(error);
+  const details =
+    foreign ??
+    (hasOnlyStatus(error) ? `HTTP ${httpStatus(error) ?? name}` : `${errorCode(error) || name}: ${errorText(error)}`);
   const action = asked.action.includes(':') ? asked.action : `a call to ${service}`;
   const describe = (what: string) => redact(`${what} (${action}, ${asked.resource}): ${details}`);
 
+  if (foreign !== undefined)
+    return {
+      reason: 'network',
+      message: describe('Something between the bot and AWS answered in place of AWS'),
+      fix: 'Check the proxy (HTTPS_PROXY, NO_PROXY) and the network of the bot, and AWS_ENDPOINT_URL.',
+    };
   if (CREDENTIALS.has(name))
     return {
       reason: 'credentials',

@@ -38,13 +38,21 @@ export function createEnvironments(random: () => number) {
   };
 }
 
+interface PlatformLines {
+  readonly say: (message: string) => void;
+  started(): void;
+  ended(reply: FunctionReply, facts: { durationMs: number; memorySizeMb: number; usedMb: number }): void;
+}
+
 /** The log lines that Lambda itself writes around an invocation. */
 export function platformLines(
   logs: LogRing,
   { stream, initMs }: Pick<Environment, 'stream' | 'initMs'>,
   requestId: string,
   version: string,
-) {
+  format: 'Text' | 'JSON' = 'Text',
+): PlatformLines {
+  if (format === 'JSON') return jsonLines(logs, { stream, initMs }, requestId, version);
   const say = (message: string) => logs.add(Date.now(), stream, message);
   return {
     say,
@@ -71,6 +79,41 @@ export function platformLines(
           '\n',
         ].join('\t'),
       );
+    },
+  };
+}
+
+/** The same lines in Lambda's JSON format (Lambda developer guide, "Telemetry API Event schema reference"). */
+function jsonLines(
+  logs: LogRing,
+  { stream, initMs }: Pick<Environment, 'stream' | 'initMs'>,
+  requestId: string,
+  version: string,
+): PlatformLines {
+  const say = (message: string) => logs.add(Date.now(), stream, message);
+  const event = (type: string, record: object) =>
+    say(`${JSON.stringify({ time: new Date().toISOString(), type: `platform.${type}`, record })}\n`);
+  return {
+    say,
+    started() {
+      if (initMs !== undefined)
+        event('initStart', { initializationType: 'on-demand', phase: 'init', runtimeVersion: 'python:3.13.v64' });
+      event('start', { requestId, version });
+    },
+    ended(reply, { durationMs, memorySizeMb, usedMb }) {
+      for (const line of errorLines(reply, requestId)) say(line);
+      event('runtimeDone', { requestId, status: reply.killed ? 'error' : 'success', metrics: { durationMs } });
+      event('report', {
+        requestId,
+        status: reply.kind.startsWith('timeout') ? 'timeout' : reply.killed ? 'error' : 'success',
+        metrics: {
+          durationMs: Number(durationMs.toFixed(3)),
+          billedDurationMs: Math.ceil(durationMs + (initMs ?? 0)),
+          memorySizeMB: memorySizeMb,
+          maxMemoryUsedMB: usedMb,
+          ...(initMs === undefined ? {} : { initDurationMs: Number(initMs.toFixed(3)) }),
+        },
+      });
     },
   };
 }

@@ -96,7 +96,7 @@ export function createInvoker(ports: InvocationPorts) {
     invocations.begin(key, startedAt);
     metrics.record('AWS/Lambda', 'ConcurrentExecutions', dimensions, invocations.inFlight());
     const environment = environments.take(revision, startedAt);
-    const lines = platformLines(ports.logs, environment, requestId, revision.version);
+    const lines = platformLines(ports.logs, environment, requestId, revision.version, world().logFormat);
     const isQuiet = world().functionWork === 'none';
     if (!isQuiet) lines.started();
     const timeoutMs = revision.timeoutSeconds * 1_000;

@@ -39,6 +39,9 @@ const streamsSchema = z.looseObject({
   limit: z.number().int().positive().max(50).default(50),
 });
 
+/** CloudWatch Logs user guide, "Log classes": not supported by Infrequent Access. */
+const UNSEARCHABLE: ReadonlySet<string> = new Set(['FilterLogEvents', 'GetLogEvents']);
+
 /** An error answer of CloudWatch Logs. */
 class LogsRefusal extends Error {
   override readonly name = 'LogsRefusal';
@@ -171,6 +174,11 @@ export function createLogs(group: string, ring: LogRing, world: () => World) {
       const asked = logGroupName ?? logGroupIdentifier?.split(':log-group:').at(-1)?.replace(/:\*$/, '');
       if (world().logGroupMissing || asked !== group)
         throw new LogsRefusal('ResourceNotFoundException', 'The specified log group does not exist.');
+      if (world().logGroupClass === 'INFREQUENT_ACCESS' && UNSEARCHABLE.has(operation))
+        throw new LogsRefusal(
+          'InvalidOperationException',
+          `The log group ${group} is of log-group-class INFREQUENT_ACCESS. ${operation} is not supported for this log class.`,
+        );
       sendJson(response, 200, work(body));
     } catch (error) {
       if (!(error instanceof LogsRefusal)) throw error;

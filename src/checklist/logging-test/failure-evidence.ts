@@ -1,7 +1,7 @@
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { readLine } from '../../pipeline/logs/log-line.ts';
-import { findLines, LogGroupMissingError, type LogLine } from '../../pipeline/logs/logs.ts';
+import { findLines, isWithoutLog, type LogLine } from '../../pipeline/logs/logs.ts';
 import { findFailuresOfImage, removeFailure } from '../../pipeline/table/failure-records.ts';
 import { type Item, textOf } from '../../pipeline/table/item.ts';
 import { patientBackoff, scanTable } from '../../pipeline/table/scan.ts';
@@ -98,7 +98,7 @@ export function createInvocationLogReader(
         if (++read >= MAX_LINES) break;
       }
     } catch (error) {
-      if (!(error instanceof LogGroupMissingError)) throw error;
+      if (!isWithoutLog(error)) throw error;
     }
     return { group, lines, isWhole };
   };

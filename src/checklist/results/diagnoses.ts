@@ -6,7 +6,7 @@ import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { type MetricReading, readMetrics } from '../../pipeline/limits/metrics.ts';
 import { readAllQuotas } from '../../pipeline/limits/quotas.ts';
-import { type InvocationReport, readReportLine } from '../../pipeline/logs/log-line.ts';
+import { type InvocationReport, readLine } from '../../pipeline/logs/log-line.ts';
 import { LogGroupMissingError, type LogLine, type LogWindow } from '../../pipeline/logs/logs.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import { createFailureGroups } from '../../results/failures/failure-groups.ts';
@@ -47,6 +47,8 @@ export interface LocatedDiagnosis extends Diagnosis {
 const DEFAULT_WINDOW_MS = 30 * 60_000;
 /** The log of a whole run can be long, so only its last part is read. */
 const LOG_WINDOW_MS = 15 * 60_000;
+/** Lambda's line at the end of an invocation, in its text format and in its JSON format. */
+const REPORTS = '?REPORT ?"platform.report"';
 const MAX_REPORTS = 2_000;
 /** Images that were in flight at the last outcome end within this time. */
 const SETTLE_MS = 5 * 60_000;
@@ -120,10 +122,10 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
   async function readReports(from: number, to: number): Promise<readonly InvocationReport[]> {
     const reports: InvocationReport[] = [];
     try {
-      // One minute more, because Lambda writes the REPORT line after the reply.
-      for await (const { message } of ports.findLines({ from, to: to + 60_000, pattern: 'REPORT' })) {
-        const read = readReportLine(message);
-        if (read) reports.push(read.report);
+      // One minute more, because Lambda writes the report after the reply.
+      for await (const { message } of ports.findLines({ from, to: to + 60_000, pattern: REPORTS })) {
+        const read = readLine(message);
+        if (read.kind === 'report') reports.push(read.report);
         if (reports.length >= MAX_REPORTS) break;
       }
     } catch (error) {

@@ -54,8 +54,8 @@ const text = (value: unknown) => (typeof value === 'string' ? value : '');
 export const isThrottle = (error: unknown): boolean => THROTTLING_ERRORS.has(text(field(error, 'name')));
 
 /**
- * Whether the same call may succeed a moment later: throttling, a 5xx, a broken connection, or a clock that was wrong
- * and that the SDK has corrected. An aborted call is not transient.
+ * Whether the same call may succeed a moment later: throttling, a 5xx, a broken connection, an answer that is no JSON (a
+ * proxy gave it), or a clock that was wrong and that the SDK has corrected. An aborted call is not transient.
  */
 export const isTransient = (error: unknown): boolean => {
   const name = text(field(error, 'name'));
@@ -66,7 +66,7 @@ export const isTransient = (error: unknown): boolean => {
     isThrottle(error) ||
     SERVICE_ERRORS.has(name) ||
     CONNECTION_ERRORS.has(text(field(error, 'code'))) ||
-    (typeof status === 'number' && status >= 500) ||
+    (typeof status === 'number' && (status >= 500 || name === 'SyntaxError')) ||
     field(metadata, 'clockSkewCorrected') === true
   );
 };

@@ -1,6 +1,6 @@
 import { redact } from '../../lib/redact.ts';
 import { readFault } from '../aws.ts';
-import { type Asked, errorName, errorText, httpStatus, neverSent, wasDisconnected } from '../fault.ts';
+import { type Asked, errorName, errorText, foreignAnswer, httpStatus, neverSent, wasDisconnected } from '../fault.ts';
 import type { InvocationResult } from './invocation.ts';
 
 /** Lambda is still preparing the function. A later attempt can succeed. */
@@ -29,7 +29,7 @@ const THROTTLES = new Set(['TooManyRequestsException', 'ThrottlingException', 'T
  */
 export function readInvokeError(error: unknown, asked: Asked): InvocationResult {
   const name = errorName(error);
-  const message = redact(`${name}: ${errorText(error)}`);
+  const message = redact(foreignAnswer(error) ?? `${name}: ${errorText(error)}`);
   const status = httpStatus(error);
   if (THROTTLES.has(name) || status === 429) {
     const reason = typeof error === 'object' && error !== null ? Reflect.get(error, 'Reason') : undefined;

@@ -9,7 +9,7 @@ import { isTransient } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
-import { errorText, FaultError } from '../fault.ts';
+import { errorName, errorText, FaultError } from '../fault.ts';
 
 /** One line of the log of the function. */
 export interface LogLine {
@@ -54,6 +54,27 @@ export class LogGroupMissingError extends Error {
   }
 }
 
+/**
+ * CloudWatch cannot search the log group: its class is INFREQUENT_ACCESS, which has no FilterLogEvents (CloudWatch Logs
+ * user guide, "Log classes"). Its class cannot be changed.
+ */
+const unsearchable = (group: string, cause: unknown): FaultError =>
+  new FaultError(
+    {
+      reason: 'configuration',
+      message: `CloudWatch cannot search the log group ${group}, because its class is INFREQUENT_ACCESS.`,
+      fix: 'Read it with Logs Insights in the CloudWatch console, or let the function write to a log group of the class STANDARD.',
+    },
+    cause,
+  );
+
+/** Whether the log cannot be read although nothing is wrong: it does not exist yet, or CloudWatch cannot search it. */
+export const isWithoutLog = (error: unknown): boolean =>
+  error instanceof LogGroupMissingError || (error instanceof FaultError && isClassRefusal(error.cause));
+
+const isClassRefusal = (error: unknown): boolean =>
+  errorName(error) === 'InvalidOperationException' && /INFREQUENT_ACCESS|log.?class/i.test(errorText(error));
+
 /** The default log group of a Lambda function. */
 export const logGroupOf = (functionName: string): string => `/aws/lambda/${functionName}`;
 
@@ -83,6 +104,7 @@ export async function* findLines(
     const page = await logs.send(command, signal ? { abortSignal: signal } : {}).catch((error: unknown) => {
       signal?.throwIfAborted();
       if (error instanceof ResourceNotFoundException) throw new LogGroupMissingError(group, error);
+      if (isClassRefusal(error)) throw unsearchable(group, error);
       if (error instanceof InvalidParameterException && pattern !== undefined)
         throw new LogPatternRefusedError(pattern, error);
       throw asFaultError(error, { service: 'logs', action: 'logs:FilterLogEvents', resource: group });

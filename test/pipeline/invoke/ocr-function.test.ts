@@ -294,3 +294,38 @@ describe('the identity of the code', () => {
     expect(codeIdentity({ ...facts, environment: { TOKEN: 'y', RESCAN_TABLE: 'T' } })).toBe(codeIdentity(facts));
   });
 });
+
+describe('an answer that is not of AWS', () => {
+  const page = (status: number): WireAnswer => ({
+    status,
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+    body: '<html><head><title>Service Unavailable</title></head></html>',
+  });
+  test.each([503, 502, 403])(
+    'a page with the status %i is a broken connection, and the message says so',
+    async (status) => {
+      answer = () => page(status);
+      expect((await connect().invoke('a.png')).result).toEqual({
+        kind: 'broken',
+        message: `AWS answered ${status} (HTML from a proxy?)`,
+      });
+    },
+  );
+
+  test('a page in place of the configuration is a fault of the network, not a missing permission', async () => {
+    answer = () => page(403);
+    const { lambda } = createAwsClients();
+    open.push(lambda);
+    await expect(describeFunction(lambda, 'ocr')).rejects.toMatchObject({
+      fault: { reason: 'network', message: expect.stringMatching(/AWS answered 403 \(HTML from a proxy\?\)/) },
+    });
+  });
+
+  test('text that is no JSON, without a type, is one as well', async () => {
+    answer = () => ({ status: 500, headers: {}, body: 'upstream connect error' });
+    expect((await connect().invoke('a.png')).result).toEqual({
+      kind: 'broken',
+      message: 'AWS answered 500 (not JSON, from a proxy?)',
+    });
+  });
+});

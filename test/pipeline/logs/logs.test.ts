@@ -6,6 +6,7 @@ import { patternOfText, readAround, readNewest, spansAround } from '../../../src
 import {
   findLines,
   followLines,
+  isWithoutLog,
   LogGroupMissingError,
   type LogLine,
   LogPatternRefusedError,
@@ -56,6 +57,21 @@ afterEach(async () => {
   await wire.stop();
 });
 const idsOf = async (window: LogWindow) => (await Array.fromAsync(findLines(logs, GROUP, window))).map(({ id }) => id);
+
+test('A log group of the class INFREQUENT_ACCESS cannot be searched: that is said, and is no missing permission', async () => {
+  answer = () =>
+    refusal(
+      'InvalidOperationException',
+      `The log group ${GROUP} is of log-group-class INFREQUENT_ACCESS. FilterLogEvents is not supported for this log class.`,
+    );
+  const error: unknown = await idsOf({ from: 0, pattern: 'REPORT' }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({
+    fault: { reason: 'configuration', message: expect.stringContaining('its class is INFREQUENT_ACCESS') },
+  });
+  expect(isWithoutLog(error)).toBe(true);
+  answer = () => refusal('AccessDeniedException', 'no');
+  expect(isWithoutLog(await idsOf({ from: 0 }).catch((thrown: unknown) => thrown))).toBe(false);
+});
 
 describe('the lines of the log', () => {
   test('are read from all pages, including empty ones with a next page', async () => {

@@ -72,3 +72,14 @@ test('images that the function calls not valid are processed and counted as need
   expect(totals).toMatchObject({ needsReview: totals.processed, failed: 0 });
   expect(totals.processed + totals.rejected).toBe(60);
 });
+
+test('a proxy that answers a share of the requests with a page of HTML pauses nothing, and no image fails', async () => {
+  const bot = await rig.copy();
+  await rig.start(bot, { pace: PACE });
+  await rig.untilDone(bot, 5);
+  rig.aws.turn({ proxyErrors: 0.04 });
+  const { totals } = (await bot.listensTo('completed')).snapshot;
+  expect(totals.failed).toBe(0);
+  const broken = bot.events.filter((event) => event.kind === 'connection-broken');
+  expect(broken.every(({ message }) => message === 'AWS answered 503 (HTML from a proxy?)')).toBe(true);
+});

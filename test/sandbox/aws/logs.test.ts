@@ -118,6 +118,27 @@ describe('FilterLogEvents', () => {
   });
 });
 
+test('a log group of the class INFREQUENT_ACCESS refuses FilterLogEvents and lists its streams', async () => {
+  await rig.invoke(keyOf(0));
+  rig.aws.turn({ logGroupClass: 'INFREQUENT_ACCESS' });
+  await expect(filter()).rejects.toMatchObject({
+    name: 'InvalidOperationException',
+    message: expect.stringContaining('FilterLogEvents is not supported for this log class'),
+  });
+  expect(await streams()).toHaveLength(1);
+});
+
+test('with the JSON format Lambda writes platform.report in place of a REPORT line', async () => {
+  rig.aws.turn({ emptyLogPages: 0, logFormat: 'JSON' });
+  await rig.invoke(keyOf(0));
+  const lines = ((await filter()).events ?? []).map(({ message = '' }) => message);
+  expect(lines.some((line) => line.startsWith('REPORT'))).toBe(false);
+  const [report = ''] = lines.filter((line) => line.includes('"platform.report"'));
+  expect(JSON.parse(report)).toMatchObject({ type: 'platform.report', record: { status: 'success' } });
+  const found = (await filter({ filterPattern: '?REPORT ?"platform.report"' })).events ?? [];
+  expect(found.map(({ message }) => message)).toEqual([report]);
+});
+
 describe('log streams', () => {
   test('consecutive invocations share a log stream and concurrent ones do not', async () => {
     for (const index of [0, 1]) await rig.invoke(keyOf(index));
