@@ -42,12 +42,25 @@ export const EDITS = [
   'in-list',
   'added',
   'removed',
+  'moved',
   'recreated',
   'reverted',
   'deleted',
   'new',
 ] as const;
 export type EditKind = (typeof EDITS)[number];
+
+const imageNumber = (item: Item): number | undefined => {
+  const image = item.SourceImage;
+  return image !== undefined && 'S' in image ? Number(image.S?.replace(/\D/g, '')) : undefined;
+};
+const nextImage = (item: Item) => `sheet_${(imageNumber(item) ?? 0) + 1}.png`;
+
+/** A scope of every second image. An edit may move a record into it or out of it. */
+export const isOfScope = (item: Item): boolean => {
+  const number = imageNumber(item);
+  return number !== undefined && number % 2 === 0;
+};
 
 /** What a person or the function makes of a record. `stamp` makes each version different from every other. */
 function edited(item: Item, kind: EditKind, stamp: string, original: Item): Item | undefined {
@@ -64,6 +77,8 @@ function edited(item: Item, kind: EditKind, stamp: string, original: Item): Item
       const { SourceImage: _, ...rest } = item;
       return { ...rest, Hours: { N: stamp } };
     }
+    case 'moved':
+      return { ...item, Hours: { N: stamp }, SourceImage: { S: nextImage(item) } };
     case 'recreated':
     case 'new':
       return { ...item, Hours: { N: stamp } };
@@ -103,6 +118,8 @@ export function createFaultWorld() {
   const log = new Map<string, Item>();
   for (const item of rows().values()) log.set(canonicalItem(item), item);
   const lost: Item[] = [];
+  /** Every version that the bot took away. */
+  const everTaken: Item[] = [];
   /** What the bot took away last, by key. */
   const taken = new Map<string, Item>();
   let stamps = 0;
@@ -147,6 +164,7 @@ export function createFaultWorld() {
     const saved = gone.length === 0 ? undefined : savedVersions();
     for (const [, item] of gone) {
       taken.set(idOf(item), item);
+      everTaken.push(item);
       if (!saved?.has(canonicalItem(item))) lost.push(item);
     }
     return result;
@@ -168,6 +186,7 @@ export function createFaultWorld() {
     /** Versions that the bot took away though they were not in S3. */
     lost,
     taken,
+    everTaken,
     makeBackup: async (): Promise<BackupRecord> => (await makeBackup(undisturbed, { table: TABLE, by: 'U1' })).record,
     /** The versions of the writer's log that are nowhere any more. */
     missing(): readonly Item[] {
@@ -176,8 +195,21 @@ export function createFaultWorld() {
       return [...log].filter(([id]) => !saved.has(id) && !present.has(id)).map(([, item]) => item);
     },
     undisturbed,
-    flush: (ports: typeof undisturbed, backupId: string, mayWrite: () => void = () => {}) =>
-      flushTable(ports, { jobId: 'flush', table: TABLE, backupId, maxDifference: 1_000, mayWrite, recordsPerSwap: 4 }),
+    flush: (
+      ports: typeof undisturbed,
+      backupId: string,
+      mayWrite: () => void = () => {},
+      covers?: (item: Item) => boolean,
+    ) =>
+      flushTable(ports, {
+        jobId: 'flush',
+        table: TABLE,
+        backupId,
+        maxDifference: 1_000,
+        mayWrite,
+        recordsPerSwap: 4,
+        ...(covers && { scope: { covers, records: RECORDS } }),
+      }),
     restore: (
       ports: typeof undisturbed,
       backupId: string,

@@ -15,6 +15,7 @@ import {
   FAULTS_TIMEOUT_MS,
   type FaultWorld,
   FULL,
+  isOfScope,
   keyOf,
 } from './fault-world.ts';
 
@@ -111,6 +112,27 @@ test(
         expect(world.missing()).toEqual([]);
         const saved = await restorable(world, id);
         expect(texts([...world.taken.keys()].map((key) => saved.get(key)))).toEqual(texts(world.taken.values()));
+      }),
+      { numRuns: SCHEDULES },
+    );
+  },
+  FAULTS_TIMEOUT_MS,
+);
+
+test(
+  'Whatever is edited, lost and killed during a flush of a scope, no version of a record outside of it is taken away',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(schedules, async (schedule) => {
+        const world = createFaultWorld();
+        const { id } = await world.makeBackup();
+        await play(world, schedule, (ports, mayWrite) => world.flush(ports, id, mayWrite, isOfScope));
+        expect(world.everTaken.filter((item) => !isOfScope(item))).toEqual([]);
+        expect(world.lost).toEqual([]);
+        expect(world.missing()).toEqual([]);
+        const saved = await restorable(world, id);
+        expect(texts([...world.taken.keys()].map((key) => saved.get(key)))).toEqual(texts(world.taken.values()));
+        if (schedule.length === 0) expect([...world.rows().values()].filter(isOfScope)).toEqual([]);
       }),
       { numRuns: SCHEDULES },
     );
