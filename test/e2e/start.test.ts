@@ -10,17 +10,19 @@ beforeAll(async () => {
 });
 afterAll(() => aws.close());
 
+const environmentWith = (settings: Record<string, string>) => ({
+  PATH: process.env.PATH,
+  AWS_ENDPOINT_URL: aws.url,
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'x',
+  AWS_SECRET_ACCESS_KEY: 'x',
+  ...settings,
+});
+
 /** Starts the bot and waits until it exits. */
 function start(settings: Record<string, string>): Promise<{ code: number | null; said: string }> {
   const bot = spawn(process.execPath, [MAIN], {
-    env: {
-      PATH: process.env.PATH,
-      AWS_ENDPOINT_URL: aws.url,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: 'x',
-      AWS_SECRET_ACCESS_KEY: 'x',
-      ...settings,
-    },
+    env: environmentWith(settings),
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let said = '';
@@ -67,4 +69,28 @@ describe('a start that fails', () => {
     expect(denied.code).toBe(1);
     expect(denied.said).toMatch(/s3:ListBucket/);
   });
+});
+
+test('a bot whose clock is 10 minutes behind AWS says so in its log when it starts', async () => {
+  aws.turn({ clockAheadMs: 600_000, checksSignatureTime: true });
+  const bot = spawn(process.execPath, [MAIN], {
+    env: environmentWith(tokens),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const said = await new Promise<string>((resolve) => {
+      let text = '';
+      bot.stdout.on('data', (part) => {
+        text += String(part);
+        if (text.includes('The clock of the bot')) resolve(text);
+      });
+      bot.once('exit', () => resolve(text));
+    });
+    expect(said).toMatch(
+      /The clock of the bot is (10 min|9 min 59 s|10 min 1 s) behind AWS\. The bot uses the time of AWS/,
+    );
+  } finally {
+    bot.kill('SIGKILL');
+    aws.turn({ clockAheadMs: 0, checksSignatureTime: false });
+  }
 });
