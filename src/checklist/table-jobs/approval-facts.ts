@@ -6,11 +6,11 @@ import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Scope, ScopeReference } from '../../run/scope/scope.ts';
+import type { TableAction } from '../contracts/table-action.ts';
 import type {
   FlushPlan,
   NotRebuildable,
   RecreationFacts,
-  TableAction,
   TableJob,
   TableNow,
   TableRefusal,

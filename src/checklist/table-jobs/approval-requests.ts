@@ -6,14 +6,8 @@ import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { succeed } from '../../lib/result.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import {
-  backupIdOf,
-  describeForAudit,
-  optionsOf,
-  type TableAnswer,
-  type TableControl,
-  type TableEvent,
-} from '../contracts/table-control.ts';
+import { backupIdOf, describeForAudit, optionsOf } from '../contracts/table-action.ts';
+import type { TableAnswer, TableControl, TableEvent } from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { ApprovalFacts } from './approval-facts.ts';
 

@@ -6,13 +6,8 @@ import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import { defined } from '../../lib/defined.ts';
 import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
 import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
-import {
-  type ApprovedJob,
-  type JobResult,
-  progressIdOf,
-  rowsOf,
-  type TableAction,
-} from '../contracts/table-control.ts';
+import { rowsOf, type TableAction } from '../contracts/table-action.ts';
+import { type ApprovedJob, type JobResult, progressIdOf } from '../contracts/table-control.ts';
 import type { WorkLimits } from './job-driver.ts';
 import type { ProgressUpdate } from './progress-meter.ts';
 import { TABLE_DESCRIPTION } from './table-facts.ts';

@@ -10,11 +10,10 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
+import { actionOf, optionsOf } from '../contracts/table-action.ts';
 import {
   type ApprovedJob,
-  actionOf,
   type JobEnd,
-  optionsOf,
   progressIdOf,
   type ResumeRefusal,
   type TableEvent,

@@ -14,13 +14,8 @@ import type { Clock } from '../../lib/clock.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { describeTable, type TableFacts } from '../../pipeline/table/table.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import {
-  type ApprovedJob,
-  type JobResult,
-  MAX_PRUNED,
-  type PruneAction,
-  type TableRefusal,
-} from '../contracts/table-control.ts';
+import { MAX_PRUNED, type PruneAction } from '../contracts/table-action.ts';
+import type { ApprovedJob, JobResult, TableRefusal } from '../contracts/table-control.ts';
 import type { WorkLimits } from './job-driver.ts';
 import type { JobRecord } from './job-record.ts';
 import type { ProgressUpdate } from './progress-meter.ts';

@@ -5,14 +5,8 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
-import {
-  type ApprovedJob,
-  actionOf,
-  describeForAudit,
-  optionsOf,
-  type TableJob,
-  type TableRefusal,
-} from '../contracts/table-control.ts';
+import { actionOf, describeForAudit, optionsOf } from '../contracts/table-action.ts';
+import type { ApprovedJob, TableJob, TableRefusal } from '../contracts/table-control.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { ApprovalFacts, FactsForApproval } from './approval-facts.ts';
 import type { ApprovalRequests } from './approval-requests.ts';

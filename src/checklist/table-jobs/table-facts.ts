@@ -9,14 +9,8 @@ import { countByKind } from '../../pipeline/table/count.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import { describeInFull, type TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
 import { digestOfDescription } from '../../pipeline/whole-table/description.ts';
-import type {
-  FlushPlan,
-  NotRebuildable,
-  RecreationFacts,
-  TableAction,
-  TableNow,
-  WriteCost,
-} from '../contracts/table-control.ts';
+import type { TableAction } from '../contracts/table-action.ts';
+import type { FlushPlan, NotRebuildable, RecreationFacts, TableNow, WriteCost } from '../contracts/table-control.ts';
 import type { Override } from '../model/step.ts';
 
 /** The table as it is now, its records counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */

@@ -19,9 +19,9 @@ import { referenceTo, type ScopeReference } from '../../run/scope/scope.ts';
 import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
+import type { KnownCorrections } from '../contracts/table-action.ts';
 import type {
   BackupJob,
-  KnownCorrections,
   NotRebuildable,
   TableAnswer,
   TableControl,

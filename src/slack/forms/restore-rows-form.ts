@@ -1,7 +1,7 @@
 import type { ModalView } from '@slack/types';
 import { shortBackupId } from '../../backup/format/backup-record.ts';
 import type { DiffNow, ResultControl } from '../../checklist/contracts/result-control.ts';
-import { MAX_NAMED_FIELDS, MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-control.ts';
+import { MAX_NAMED_FIELDS, MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-action.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLookAlikes, readSpelling } from '../../lib/look-alike.ts';
 import { textOf } from '../../pipeline/table/item.ts';

@@ -1,6 +1,7 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
-import type { TableAction, TableControl } from '../../checklist/contracts/table-control.ts';
+import type { TableAction } from '../../checklist/contracts/table-action.ts';
+import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
 import { referenceTo } from '../../run/scope/scope.ts';
 import type { Chat } from '../client/chat.ts';

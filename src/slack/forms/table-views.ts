@@ -1,13 +1,8 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import { type BackupRecord, shortBackupId } from '../../backup/format/backup-record.ts';
-import {
-  type FlushPlan,
-  type NotRebuildable,
-  type RestorePlan,
-  type TableNow,
-  tableActionSchema,
-} from '../../checklist/contracts/table-control.ts';
+import { tableActionSchema } from '../../checklist/contracts/table-action.ts';
+import type { FlushPlan, NotRebuildable, RestorePlan, TableNow } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
 import { readJson } from '../../lib/json.ts';
 import { notRebuildableLines, scopeLines, scopeText } from '../messages/checklist/scope-message.ts';

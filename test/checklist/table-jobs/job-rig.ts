@@ -4,11 +4,11 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import { type ApprovalStore, createApprovalStore } from '../../../src/approvals/approval-store.ts';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
+import type { TableAction } from '../../../src/checklist/contracts/table-action.ts';
 import type {
   ApprovedJob,
   JobEnd,
   JobResult,
-  TableAction,
   TableEvent,
   TableRefusal,
 } from '../../../src/checklist/contracts/table-control.ts';

@@ -8,7 +8,7 @@ import { versionId } from '../../../src/backup/format/digest.ts';
 import { entryId, keyReader } from '../../../src/backup/format/item-key.ts';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import { makeBackup } from '../../../src/backup/write/make-backup.ts';
-import type { TableAction } from '../../../src/checklist/contracts/table-control.ts';
+import type { TableAction } from '../../../src/checklist/contracts/table-action.ts';
 import { createBackupJobRecord, createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
 import { createTableSteps } from '../../../src/checklist/table-jobs/table-steps.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';

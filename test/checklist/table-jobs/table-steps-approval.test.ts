@@ -1,7 +1,7 @@
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { createApprovalStore } from '../../../src/approvals/approval-store.ts';
-import { actionOf } from '../../../src/checklist/contracts/table-control.ts';
+import { actionOf } from '../../../src/checklist/contracts/table-action.ts';
 import { createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
 import {
   aws,

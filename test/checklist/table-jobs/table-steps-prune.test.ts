@@ -2,7 +2,7 @@ import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { writeRecord } from '../../../src/backup/catalogue/catalogue.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
-import type { PruneAction } from '../../../src/checklist/contracts/table-control.ts';
+import type { PruneAction } from '../../../src/checklist/contracts/table-action.ts';
 import {
   aws,
   backup,

@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
 import { refusalOfUse } from '../../../src/approvals/approval.ts';
-import { optionsOf } from '../../../src/checklist/contracts/table-control.ts';
+import { optionsOf } from '../../../src/checklist/contracts/table-action.ts';
 import { tablesOf } from '../../backup/recreate/recreate-rig.ts';
 import {
   aws,

@@ -2,7 +2,7 @@ import type { ModalView } from '@slack/types';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { entryId } from '../../../src/backup/format/item-key.ts';
-import { MAX_RESTORED_ROWS, type TableAction } from '../../../src/checklist/contracts/table-control.ts';
+import { MAX_RESTORED_ROWS, type TableAction } from '../../../src/checklist/contracts/table-action.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import type { ChangedEntry } from '../../../src/results/diff/diff.ts';
 import type { DiffTotals } from '../../../src/results/diff/diff-totals.ts';

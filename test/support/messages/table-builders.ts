@@ -1,6 +1,7 @@
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
-import type { PruneAction, TableJob, TableNow } from '../../../src/checklist/contracts/table-control.ts';
+import type { PruneAction } from '../../../src/checklist/contracts/table-action.ts';
+import type { TableJob, TableNow } from '../../../src/checklist/contracts/table-control.ts';
 
 export const TABLE_ARN = 'arn:aws:dynamodb:us-east-1:016164185850:table/TimesheetOCR-dev';
 export const NOW = Date.UTC(2026, 0, 5, 9);

@@ -1,7 +1,7 @@
 import { type Approval, type ApprovalPolicy, requestersOf } from '../../../approvals/approval.ts';
 import type { Fact } from '../../../approvals/fingerprint.ts';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
-import { actionOf, type TableAction } from '../../../checklist/contracts/table-control.ts';
+import { actionOf, type TableAction } from '../../../checklist/contracts/table-action.ts';
 import {
   CONSUMERS,
   NOT_KEPT,

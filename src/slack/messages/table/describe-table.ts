@@ -1,16 +1,15 @@
 import type { ApprovedAction } from '../../../approvals/approval.ts';
 import type { SpareReason } from '../../../backup/errors.ts';
 import { type BackupRecord, shortBackupId } from '../../../backup/format/backup-record.ts';
-import {
-  type JobProgress,
-  type JobStage,
-  type PointInTimeRecovery,
-  type RecreationFacts,
-  rowsOf,
-  type TableAction,
-  type TableJob,
-  type TableNow,
-  type WriteCost,
+import { rowsOf, type TableAction } from '../../../checklist/contracts/table-action.ts';
+import type {
+  JobProgress,
+  JobStage,
+  PointInTimeRecovery,
+  RecreationFacts,
+  TableJob,
+  TableNow,
+  WriteCost,
 } from '../../../checklist/contracts/table-control.ts';
 import type { KindCounts } from '../../../pipeline/table/records.ts';
 import { code, mention, sentence } from '../kit/escape.ts';

@@ -1,11 +1,11 @@
 import type { PrunePlan } from '../../../backup/catalogue/prune.ts';
 import { type BackupRecord, shortBackupId, storedBytes } from '../../../backup/format/backup-record.ts';
+import type { PruneAction } from '../../../checklist/contracts/table-action.ts';
 import {
   type JobProgress,
   type JobReach,
   type JobResult,
   type PointInTimeRecovery,
-  type PruneAction,
   READING_STAGES,
   type TableEvent,
   type TableJob,

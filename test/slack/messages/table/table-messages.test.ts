@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { checkView } from '../../../../sandbox/slack/rules/block-check.ts';
 import type { ApprovalState } from '../../../../src/approvals/approval.ts';
-import { MAX_PRUNED, optionsOf, type TableRefusal } from '../../../../src/checklist/contracts/table-control.ts';
+import { MAX_PRUNED, optionsOf } from '../../../../src/checklist/contracts/table-action.ts';
+import type { TableRefusal } from '../../../../src/checklist/contracts/table-control.ts';
 import { flushView, restoreView } from '../../../../src/slack/forms/table-views.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 import { approvalMessage, requestEndedMessage } from '../../../../src/slack/messages/table/approval-message.ts';
