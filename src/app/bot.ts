@@ -11,6 +11,7 @@ import { createAnswerStore } from '../state/answer-store.ts';
 import { createButtonMessages } from '../state/button-messages.ts';
 import { createChannelIdStore } from '../state/channel-ids.ts';
 import { openControlTable } from '../state/control-table.ts';
+import { createEarlyAlerts } from '../state/early-alerts.ts';
 import { createFollowUps } from '../state/follow-ups.ts';
 import { createOutbox } from '../state/outbox.ts';
 import { claimPipeline } from '../state/pipeline-claim.ts';
@@ -59,6 +60,7 @@ export async function startBot(settings: Settings, logger: Logger): Promise<() =
     outbox: createOutbox({ table, name: settings.ocrFunction }),
     channelIds: createChannelIdStore({ table, name: settings.ocrFunction }),
     buttonMessages: createButtonMessages({ table, name: settings.ocrFunction }),
+    earlyAlerts: createEarlyAlerts({ table, name: settings.ocrFunction }),
     answerStore: createAnswerStore({ table, name: settings.ocrFunction }),
     followUps: createFollowUps({ table, name: settings.ocrFunction }),
     followUpLease: context.leases.followUps,

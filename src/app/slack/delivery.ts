@@ -63,6 +63,7 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       random,
       takeOverAfterMs: settings.leaseMs,
       buttons,
+      early: ports.earlyAlerts,
       onThreadGone(id, threadTs) {
         if (!id.startsWith('r-')) return;
         heads

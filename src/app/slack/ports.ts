@@ -6,6 +6,7 @@ import type { Settings } from '../../settings.ts';
 import type { AnswerStore } from '../../state/answer-store.ts';
 import type { ButtonMessages } from '../../state/button-messages.ts';
 import type { ChannelIdStore } from '../../state/channel-ids.ts';
+import type { EarlyAlerts } from '../../state/early-alerts.ts';
 import type { FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { Outbox } from '../../state/outbox.ts';
@@ -19,6 +20,7 @@ export interface SlackPorts extends Omit<BotControls, 'tables'> {
   readonly outbox: Outbox;
   readonly channelIds: ChannelIdStore;
   readonly buttonMessages: ButtonMessages;
+  readonly earlyAlerts: EarlyAlerts;
   /** Answers that a person may share with the channel. */
   readonly answerStore: AnswerStore;
   readonly followUps: FollowUps;

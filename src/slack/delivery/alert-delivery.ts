@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
+import type { EarlyAlerts } from '../../state/early-alerts.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
 import { type Chat, type MessageLocation, postInThreadOrChannel, type StoredMessage } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
@@ -19,7 +20,7 @@ export interface AlertDelivery {
    * about. After that no crash of this process loses it.
    * @throws the error of the control table, when closed before either succeeded.
    */
-  put(id: string, alert: Alert | StoredEdit): Promise<void>;
+  put(id: string, alert: Alert | StoredEdit | EndOfEarly): Promise<void>;
   /** Delivers stored alerts, those of earlier processes included, until `close`. */
   start(): void;
   /** Resolves when no alert is left that could be delivered now, or after `close`. */
@@ -34,13 +35,21 @@ export interface StoredEdit {
   readonly message: Message;
 }
 
+/** How a run ended whose early alert is in the channel: it takes the place of that alert. Without one nothing is posted. */
+export interface EndOfEarly {
+  readonly to: 'early';
+  readonly message: Message;
+}
+
 /** How often alerts of other processes are looked for, ms. */
 const POLL_MS = 15_000;
 const STORE_LIMITS = { baseMs: 250, maxMs: 10_000 };
 
 const storedSchema = z.object({
   runId: z.string(),
-  to: z.enum(['thread', 'channel', 'edit']),
+  to: z.enum(['thread', 'channel', 'edit', 'early']),
+  /** It is edited when the run has ended. */
+  isEarly: z.literal(true).exactOptional(),
   /** The message to edit. */
   at: z.object({ channel: z.string(), ts: z.string() }).exactOptional(),
   during: z.string().exactOptional(),
@@ -68,12 +77,15 @@ export function createAlertDelivery(ports: {
   /** The first message of the thread of this run, autopilot or job was deleted. Never throws. */
   onThreadGone: (id: string, threadTs: string) => void;
   buttons: Pick<ExpiredButtons, 'note'>;
+  early: EarlyAlerts;
   onError: (error: unknown, message: string) => void;
 }): AlertDelivery {
   const { outbox, clock, random, onError } = ports;
   const own = new Set<string>();
   /** Posted, although the outbox may still list them: this process does not post them twice. */
   const posted = new Set<string>();
+  /** The early alerts that this process posted. */
+  const early = new Map<string, MessageLocation>();
   /** The thread in place of one whose first message was deleted: that of the first alert which Slack put in the channel. */
   const threadsInstead = new Map<string, string>();
   /** Channels that refused the last message: the log has the reason once. */
@@ -115,9 +127,11 @@ export function createAlertDelivery(ports: {
       onError(stored.error, `The alert ${entry.id} cannot be read. It stays in the outbox.`);
       return false;
     }
-    const { runId, to, at, during, ...message } = stored.data;
+    const { runId, to, at, during, isEarly, ...message } = stored.data;
     if (to === 'edit') return at === undefined || (await edit(at, message));
-    const noteButtons = async (place: MessageLocation) => {
+    if (to === 'early') return endEarly(runId, message);
+    const notePlace = async (place: MessageLocation) => {
+      if (isEarly) await noteEarly(runId, place);
       if (during !== undefined) await ports.buttons.note(place, message, { id: runId, state: during });
     };
     const location = await ports.findLocation(runId);
@@ -137,7 +151,7 @@ export function createAlertDelivery(ports: {
         },
       );
       refusing.delete(channel);
-      await noteButtons({ channel, ts });
+      await notePlace({ channel, ts });
       return true;
     } catch (error) {
       const failure = classifySlackError(error);
@@ -151,6 +165,26 @@ export function createAlertDelivery(ports: {
         to === 'channel' && isPostingForbidden(code) && (await postElsewhere(runId, message, { channel, code, during }))
       );
     }
+  }
+
+  /** Never throws: the alert is posted, and must not be posted again. */
+  async function noteEarly(runId: string, place: MessageLocation): Promise<void> {
+    early.set(runId, place);
+    await ports.early
+      .put(runId, place)
+      .catch((error: unknown) => onError(error, `Where the alert of ${runId} is cannot be stored.`));
+  }
+
+  /** @throws like `edit`, and where nobody knows whether there is an early alert */
+  async function endEarly(runId: string, message: StoredMessage): Promise<true> {
+    const at = early.get(runId) ?? (await ports.early.find(runId));
+    if (!at) return true;
+    await edit(at, message);
+    early.delete(runId);
+    await ports.early
+      .remove(runId)
+      .catch((error: unknown) => onError(error, `The alert of ${runId} may be edited again.`));
+    return true;
   }
 
   /** True also where Slack refuses the edit, for example because the message was deleted: it is not repeated. @throws like `post` */
@@ -202,7 +236,9 @@ export function createAlertDelivery(ports: {
         onError(postError, 'The alert cannot be posted either.');
         return false;
       });
-      if (!isPosted) throw error;
+      // The end itself is in a message of its own, and what comes next must not wait.
+      const isDispensable = storedSchema.safeParse(message).data?.to === 'early';
+      if (!isPosted && !isDispensable) throw error;
     }
   }
 
@@ -212,7 +248,8 @@ export function createAlertDelivery(ports: {
       const hasButtons = blocks.some(({ type }) => type === 'actions');
       const during = 'during' in alert && alert.during !== undefined && hasButtons ? { during: alert.during } : {};
       const at = alert.to === 'edit' ? { at: { ...alert.at } } : {};
-      const message = z.json().parse({ runId: id, to: alert.to, ...at, ...during, text, blocks });
+      const isEarly = 'isEarly' in alert && alert.isEarly ? { isEarly: true } : {};
+      const message = z.json().parse({ runId: id, to: alert.to, ...at, ...during, ...isEarly, text, blocks });
       const retry = {
         ...STORE_LIMITS,
         clock,

@@ -9,7 +9,7 @@ import { UNWRITTEN_STATE } from '../delivery/expired-buttons.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { FindLocation } from '../delivery/message-locations.ts';
 import type { RunHeads } from '../delivery/run-heads.ts';
-import { alertOf } from '../messages/run/alerts.ts';
+import { alertOf, endOfEarlyAlert } from '../messages/run/alerts.ts';
 import { progressPost } from '../messages/run/run-message.ts';
 
 /** Shows the runs in Slack: in their live message, in its thread, and in the channel. */
@@ -73,8 +73,15 @@ export function createRunThread(ports: {
       if (snapshot.state.kind === 'running') running = snapshot;
       else if (running?.runId === snapshot.runId) running = undefined;
       liveMessages.show(snapshot);
-      const alert = alertOf(event, { resumesByItself: autoResume });
-      return alert ? ports.alerts.put(snapshot.runId, { ...alert, ...buttonState(event) }) : undefined;
+      const options = { resumesByItself: autoResume };
+      const alert = alertOf(event, options);
+      if (!alert) return undefined;
+      const { runId } = snapshot;
+      // The early alert is edited in any case, so its buttons need no record of their own.
+      const stored = [ports.alerts.put(runId, alert.isEarly ? alert : { ...alert, ...buttonState(event) })];
+      const end = endOfEarlyAlert(event, options);
+      if (end) stored.push(ports.alerts.put(runId, { to: 'early', message: end }));
+      return Promise.all(stored).then(() => {});
     },
     postProgress: posting.start,
     async showLastRun() {

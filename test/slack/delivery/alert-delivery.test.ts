@@ -31,6 +31,7 @@ function deliveryWith(
   post: (channel: string, text: string, thread?: { ts: string; broadcast: boolean }) => Promise<void>,
   outbox: Outbox = newOutbox(),
   findStarter: (id: string) => Promise<string | undefined> = async () => undefined,
+  { early = new Map<string, { channel: string; ts: string }>(), isTableAway = (): boolean => false } = {},
 ) {
   const clock = createFakeClock();
   const posted: string[] = [];
@@ -59,6 +60,17 @@ function deliveryWith(
       },
     },
     onThreadGone: (id) => gone.push(id),
+    early: {
+      put: async (runId, place) => {
+        if (isTableAway()) throw new Error('The control table is down');
+        early.set(runId, place);
+      },
+      find: async (runId) => {
+        if (isTableAway()) throw new Error('The control table is down');
+        return early.get(runId);
+      },
+      remove: async (runId) => void early.delete(runId),
+    },
     buttons: {
       note: async (place, { text }, { id, state }) => void noted.push(`${id} ${state} ${place.channel} ${text}`),
     },
@@ -74,6 +86,40 @@ const brokenOutbox = (): Outbox => ({
 });
 
 const alert = (text: string, to: 'thread' | 'channel' = 'channel') => ({ to, message: say(text) });
+
+describe('an alert that is posted while images are in progress', () => {
+  const first = { to: 'channel', isEarly: true, message: say('r-1 stopped itself; waiting for 6 images.') } as const;
+  const end = { to: 'early', message: say('r-1 stopped itself: 412 done.') } as const;
+
+  test('is edited to the end of its run, also by the next process, and an end without such an alert posts nothing', async () => {
+    const early = new Map<string, { channel: string; ts: string }>();
+    const one = deliveryWith(async () => {}, newOutbox(), undefined, { early });
+    one.delivery.start();
+    await one.delivery.put('r-1', first);
+    await one.delivery.idle();
+    const next = deliveryWith(async () => {}, newOutbox(), undefined, { early });
+    next.delivery.start();
+    for (const runId of ['r-1', 'r-1', 'r-2']) await next.delivery.put(runId, end);
+    await next.delivery.idle();
+    expect(one.posted).toEqual(['C0TIMESHEET both r-1 stopped itself; waiting for 6 images.']);
+    expect(next.posted).toEqual(['C0TIMESHEET edit 2.000002 r-1 stopped itself: 412 done.']);
+    next.delivery.close();
+    one.delivery.close();
+  });
+
+  test('is posted once and edited while the control table is down, and the end of a run without one does not wait', async () => {
+    const down = deliveryWith(async () => {}, brokenOutbox(), undefined, { isTableAway: () => true });
+    down.delivery.start();
+    await down.delivery.put('r-2', end);
+    await down.delivery.put('r-1', first);
+    await down.delivery.put('r-1', end);
+    expect(down.posted).toEqual([
+      'C0TIMESHEET both r-1 stopped itself; waiting for 6 images.',
+      'C0TIMESHEET edit 2.000002 r-1 stopped itself: 412 done.',
+    ]);
+    down.delivery.close();
+  });
+});
 
 describe('the delivery of alerts', () => {
   test('the last edit of a message is made by the next process, is retried while Slack is away, and dropped where Slack refuses it', async () => {

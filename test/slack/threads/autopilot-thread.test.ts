@@ -26,7 +26,9 @@ function autopilotThread(entries: () => AsyncIterable<AuditEntry> = noEntries) {
   const errors: string[] = [];
   const thread = createAutopilotThread({
     liveMessages: { show: (state) => void shown.push(state) },
-    alerts: { put: async (_id, alert) => void (alert.to !== 'edit' && alerts.push(alert)) },
+    alerts: {
+      put: async (_id, alert) => void ((alert.to === 'thread' || alert.to === 'channel') && alerts.push(alert)),
+    },
     chat: {
       async post(_channel, message) {
         posts.push(JSON.stringify(message));

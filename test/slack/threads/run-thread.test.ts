@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { ThreadGoneError } from '../../../src/slack/client/slack-errors.ts';
+import { endOfEarlyAlert } from '../../../src/slack/messages/run/alerts.ts';
 import { createRunThread } from '../../../src/slack/threads/run-thread.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { settle } from '../../support/rigs/fake-clock.ts';
@@ -42,6 +43,24 @@ test('an event is shown in the live message, and an end is an alert in the chann
   await thread.handle({ kind: 'completed', snapshot: completed, leftInFlight: 0 });
   expect(shown).toEqual([running, completed]);
   expect(alerts).toEqual([expect.stringMatching(/^r-\d+ channel: /)]);
+});
+
+test('a trip is an alert at once, and its end goes into the thread and takes the place of that alert, without buttons', async () => {
+  const next = { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } } as const;
+  const { thread, alerts } = runThread();
+  const snapshot = runSnapshot({ inFlight: 6, draining: true });
+  await thread.handle({ kind: 'draining', snapshot, why: 'trip', next });
+  const tripped = runSnapshot({ state: next, inFlight: 0 });
+  await thread.handle({ kind: 'tripped', snapshot: tripped, leftInFlight: 0, isKnown: true });
+  const fact = expect.stringMatching(/stopped itself: 10 images failed in a row/);
+  expect(alerts.map((each) => each.split(':')[0])).toEqual(['r-0142 channel', 'r-0142 thread', 'r-0142 early']);
+  expect(alerts).toEqual([fact, fact, fact]);
+  const edited = endOfEarlyAlert(
+    { kind: 'tripped', snapshot: tripped, leftInFlight: 0, isKnown: true },
+    { resumesByItself: true },
+  );
+  expect(edited?.text).toContain('Nothing is running now.');
+  expect(edited?.blocks.some(({ type }) => type === 'actions')).toBe(false);
 });
 
 test('progress is posted into the thread while the run is running, and not after it paused', async () => {

@@ -12,6 +12,7 @@ import { createAnswerStore } from '../../../src/state/answer-store.ts';
 import { createButtonMessages } from '../../../src/state/button-messages.ts';
 import { createChannelIdStore } from '../../../src/state/channel-ids.ts';
 import { openControlTable } from '../../../src/state/control-table.ts';
+import { createEarlyAlerts } from '../../../src/state/early-alerts.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { createOutbox } from '../../../src/state/outbox.ts';
@@ -89,6 +90,7 @@ export async function botInSlack(
       outbox,
       channelIds: createChannelIdStore({ table, name: 'test' }),
       buttonMessages: createButtonMessages({ table, name: 'test' }),
+      earlyAlerts: createEarlyAlerts({ table, name: 'test' }),
       answerStore: createAnswerStore({ table, name: 'test' }),
       followUps: createFollowUps({ table, name: 'test' }),
       followUpLease: createLease({

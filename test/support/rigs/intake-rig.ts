@@ -15,6 +15,7 @@ import { createPipelineStates } from '../../../src/slack/requests/pipeline-state
 import { createAnswerStore } from '../../../src/state/answer-store.ts';
 import { createButtonMessages } from '../../../src/state/button-messages.ts';
 import { createChannelIdStore } from '../../../src/state/channel-ids.ts';
+import { createEarlyAlerts } from '../../../src/state/early-alerts.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { createOutbox } from '../../../src/state/outbox.ts';
@@ -98,6 +99,7 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
     followUps: createFollowUps({ table, name: 'test' }),
     followUpLease: createLease({ table, name: 'follow', holder: 'test', durationMs: 30_000, clock }),
     buttonMessages: createButtonMessages({ table, name: 'test' }),
+    earlyAlerts: createEarlyAlerts({ table, name: 'test' }),
     answerStore: createAnswerStore({ table, name: 'test' }),
     channelIds: createChannelIdStore({ table, name: 'test' }),
     clock,

@@ -36,6 +36,8 @@ export interface Alert {
   readonly message: Message;
   /** The state that its buttons belong to: they are removed when it ends. */
   readonly during?: string;
+  /** Images are still in progress: it is edited to the end of the run (see `endOfEarlyAlert`). */
+  readonly isEarly?: boolean;
 }
 
 /**
@@ -133,7 +135,7 @@ function drainAlert({ snapshot, next, why, by }: Extract<RunEvent, { kind: 'drai
   const isAlarm = (why === 'trip' || why === 'fault') && snapshot.inFlight > 0;
   if (!isAlarm) return thread({ fact: `${drainingText(why, by)} ${then}` });
   const run = { ...snapshot, state: next };
-  return channel({
+  const early = channel({
     fact: `${runName(run.runId)} ${describeHalt(run)}.`,
     lines: [
       then,
@@ -146,6 +148,18 @@ function drainAlert({ snapshot, next, why, by }: Extract<RunEvent, { kind: 'drai
       button(ACTION.status, 'Status', run.runId),
     ],
   });
+  return { ...early, isEarly: true };
+}
+
+/**
+ * What the early alert of a run says once it has ended: the final numbers, without buttons, which are below the message of the
+ * end. Undefined for an event that is no end.
+ */
+export function endOfEarlyAlert(event: RunEvent, options: { resumesByItself: boolean }): Message | undefined {
+  if (event.kind !== 'tripped' && event.kind !== 'paused' && event.kind !== 'stopped') return;
+  const unwritten = event.unwritten ?? false;
+  const message = endAlert(event.snapshot, event.leftInFlight, { ...options, unwritten })?.message;
+  return message && { ...message, blocks: message.blocks.filter(({ type }) => type !== 'actions') };
 }
 
 const describeHalt = ({ state }: RunSnapshot): string =>

@@ -130,6 +130,7 @@ export function progressPost(run: RunSnapshot): Message {
       `Processed ${count(processed)}, rejected ${count(rejected)}, failed ${formatFailed(run)}.`,
       ...rowsNumber(run).map(([name, value]) => `${name}: ${value}.`),
       `${RECORDS_LABEL}: ${formatRecords(run)}.`,
+      ...(run.totals.repeats ? [`Repeated: ${formatRepeats(run.totals)}.`] : []),
       `Time left: ${remainingTime(run)}. ${counted(run.inFlight, 'image')} in progress.`,
     ],
   });
