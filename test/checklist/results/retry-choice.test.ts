@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { chooseForRetry, type RetryChoicePorts } from '../../../src/checklist/results/retry-choice.ts';
+import type { Outcome } from '../../../src/pipeline/invoke/invocation.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { readFailures } from '../../../src/results/failures/failures.ts';
+import { reconcile } from '../../../src/results/reconcile/reconcile.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import type { RunRecord } from '../../../src/run/store/run-store.ts';
+import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { runPlan } from '../../support/memory/scripted-run-control.ts';
 
 const T0 = Date.parse('2026-11-24T10:00:00Z');
@@ -196,5 +199,48 @@ describe('the images of a retry', () => {
       failedImages: 3,
       types: ['OCR_ERROR'],
     });
+  });
+});
+
+describe('a retry of the images that need a review', () => {
+  const record = (index: number, key: string, outcome: Outcome): OutcomeRecord => ({
+    ...failed(key, ''),
+    index,
+    outcome,
+  });
+  const review = ['Weekly total mismatch'];
+  async function toReview(outcomes: readonly OutcomeRecord[], bucket: readonly string[]) {
+    const { ports } = pipeline({ bucket });
+    const found = await chooseForRetry({ kind: 'needs-review' }, 'images that need a review', {
+      ...ports,
+      lastChain: async () => [run(1)],
+      reconcileChain: () =>
+        reconcile(
+          { manifest: stream(outcomes), journal: stream([{ records: outcomes }]), rows: [] },
+          { keys: PIPELINE_KEYS, startedAt: T0 },
+        ),
+    });
+    if ('reason' in found) return found;
+    const keys = (await Array.fromAsync(found.images)).map(({ key }) => key);
+    await found.dispose();
+    return { keys, retry: found.retry };
+  }
+
+  test('takes the processed images with errors that are still in the bucket', async () => {
+    const outcomes = [
+      record(0, 'odd.png', { kind: 'processed', entriesStored: 2, review }),
+      record(1, 'gone.png', { kind: 'processed', entriesStored: 2, review }),
+      record(2, 'fine.png', { kind: 'processed', entriesStored: 2 }),
+      record(3, 'bad.png', { kind: 'failed', failureType: 'OCR_ERROR', message: 'no' }),
+    ];
+    expect(await toReview(outcomes, ['odd.png', 'fine.png', 'bad.png'])).toEqual({
+      keys: ['odd.png'],
+      retry: { of: 'r-0001', what: 'images that need a review', attempt: 2 },
+    });
+  });
+
+  test('is refused where no image needs one', async () => {
+    const outcomes = [record(0, 'fine.png', { kind: 'processed', entriesStored: 2 })];
+    expect(await toReview(outcomes, ['fine.png'])).toEqual({ reason: 'nothing-to-review' });
   });
 });
