@@ -30,7 +30,7 @@ import {
   jobName,
   shortChecksum,
 } from './describe-table.ts';
-import { changedLines, tableRefusalLines } from './table-refusals.ts';
+import { changedLines, decisionClause, tableRefusalLines } from './table-refusals.ts';
 
 const requestedLine = ({ by, approvedBy }: TableJob): string =>
   `Requested by ${mention(by)}${approvedBy === undefined ? '' : `, approved by ${mention(approvedBy)}`}.`;
@@ -253,7 +253,11 @@ export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupt
       'The bot restarted or lost its lease while it ran. Nothing is running now.',
       ...interruptionLines(because),
       ...(next.ok
-        ? ['To continue, approve the new request in this channel. To leave it as it is, deny the request.']
+        ? [
+            next.value.state.kind === 'pending'
+              ? 'To continue, approve the new request in this channel. To leave it as it is, deny the request.'
+              : `The request to continue it ${decisionClause(next.value.state)}.`,
+          ]
         : ['It cannot be continued now:', ...tableRefusalLines(next.refusal, 'job')]),
       leftLine(job, {}),
       requestedLine(job),

@@ -334,6 +334,11 @@ describe('messages of a job', () => {
         'Requested by <@U0OPERATOR>, approved by <@U0APPROVER>.',
       ].join('\n'),
     );
+    const state = { kind: 'denied', by: 'U0APPROVER', at: NOW } as const;
+    const denied = { ok: true, value: flushApproval({ id: 'a-1-2', state }) } as const;
+    const afterwards = interruptedMessage({ kind: 'interrupted', job, because: expired, next: denied }).text;
+    expect(afterwards).toContain('The request to continue it was denied by <@U0APPROVER>');
+    expect(afterwards).not.toContain('To continue, approve');
     const refused = { ok: false, refusal: { reason: 'no-backup' } } as const;
     expect(
       interruptedMessage({ kind: 'interrupted', job, because: { reason: 'older-version' }, next: refused }).text,
