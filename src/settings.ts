@@ -3,13 +3,13 @@ import {
   boolean,
   converted,
   hours,
-  type Kind,
   list,
   matching,
   minutes,
   number,
   oneOf,
   percent,
+  perMinuteOrAuto,
   readEnvironment,
   type Setting,
   seconds,
@@ -35,17 +35,7 @@ const people = list('Slack user ids (U…, W…) and user group ids (S…), sepa
 );
 const channels = list('Slack channel ids (C…, G…), separated by commas', (id) => /^[CG][A-Z0-9]{2,}$/.test(id));
 
-type Pace = { readonly kind: 'auto' } | { readonly kind: 'fixed'; readonly perMinute: number };
-const perMinute = whole(1, 1_000_000);
-const pace: Kind<Pace> = {
-  allowed: `auto, or ${perMinute.allowed}`,
-  unit: 'images per minute',
-  read(given) {
-    if (given === 'auto') return { kind: 'auto' };
-    const value = perMinute.read(given);
-    return value === undefined ? undefined : { kind: 'fixed', perMinute: value };
-  },
-};
+const pace = perMinuteOrAuto('images per minute');
 
 const slack = {
   slackBotToken: setting('SLACK_BOT_TOKEN', "The app's bot token.", matching('a bot token (xoxb-…)', /^xoxb-/)),

@@ -79,6 +79,20 @@ export const minutes = (min: number, max: number) => converted(min, max, 'minute
 export const hours = (min: number, max: number) => converted(min, max, 'hours', 3_600_000);
 export const percent = (min: number, max: number) => whole(min, max, 'percent');
 
+type PerMinute = { readonly kind: 'auto' } | { readonly kind: 'fixed'; readonly perMinute: number };
+export const perMinuteOrAuto = (unit: string): Kind<PerMinute> => {
+  const perMinute = whole(1, 1_000_000);
+  return {
+    allowed: `auto, or ${perMinute.allowed}`,
+    unit,
+    read(given) {
+      if (given === 'auto') return { kind: 'auto' };
+      const value = perMinute.read(given);
+      return value === undefined ? undefined : { kind: 'fixed', perMinute: value };
+    },
+  };
+};
+
 export const boolean: Kind<boolean> = {
   allowed: 'true or false',
   read: (given) => (given === 'true' ? true : given === 'false' ? false : undefined),
