@@ -172,7 +172,7 @@ const movedLines = ({ totals: { moved, movedHours } }: Pick<Diff, 'totals'>): re
   moved === 0
     ? []
     : [
-        `${counted(moved, 'moved record is', 'moved records are')} left out (same image, date and hours under another key). To restore ${moved === 1 ? 'it' : 'them'} would book ${movedHours} hours twice.`,
+        `${counted(moved, 'moved record is', 'moved records are')} left out (same image, date and hours under another key). Restoring ${moved === 1 ? 'it' : 'them'} would book ${movedHours} hours twice.`,
       ];
 
 /** The removed entries. The first of them are listed; those that no image can rebuild come first. */

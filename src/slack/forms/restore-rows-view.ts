@@ -171,7 +171,7 @@ function introduction(about: Parameters<typeof restoreRowsView>[0]): readonly st
       : []),
     ...(allChanged > 0
       ? [
-          `${counted(allChanged, 'record')}${whose} ${allChanged === 1 ? 'has' : 'have'} ${field} than in ${backup}. Each is overwritten only while it has the version of now, which is saved first.`,
+          `${counted(allChanged, 'record')}${whose} ${allChanged === 1 ? 'has' : 'have'} ${field} than in ${backup}. Each is overwritten only if it has not changed by then. Its present version is saved first.`,
         ]
       : []),
     ...(removed.length < all || changed.length < allChanged

@@ -49,7 +49,7 @@ export async function firstEntries(diff: Pick<DiffNow, 'entries'>): Promise<read
 
 /** Below the result that a viewer asked for. */
 const NOT_RECORDED =
-  'This result is not recorded in the checklist, because whoever asked has read-only access. An operator records it with `/rescan validate`.';
+  'This result is not recorded in the checklist, because the person who asked has read-only access. An operator records it with `/rescan validate`.';
 
 export function createResultRequests(ports: {
   results: ResultControl;

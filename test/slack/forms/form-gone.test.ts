@@ -42,8 +42,8 @@ test.each(['expired_trigger_id', 'exchanged_trigger_id'])(
     const bot = await withSlowDeploy();
     await bot.world({ errors: { 'views.open': code } });
     await bot.command('operator', '/rescan deploy');
-    expect((await bot.ephemeral(/The form did not open/)).text).toBe(
-      'The form did not open within 3 seconds, and Slack opens it no later. Nothing was done. Please try again.',
+    expect((await bot.ephemeral(/The form could not be opened/)).text).toBe(
+      'The form could not be opened within 3 seconds, and Slack does not open it after that. Nothing was done. Please try again.',
     );
     await bot.logged(/The trigger of a form has expired/);
     expect(bot.logLines().filter((text) => JSON.parse(text).level >= 40)).toEqual([]);

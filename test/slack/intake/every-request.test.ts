@@ -458,7 +458,7 @@ describe('what viewers read', () => {
     const first = rig.command('U0ANA', 'diagnose');
     await settle();
     const second = await rig.command('U0BEN', 'diff');
-    expect(textOf(second)).toMatch(/^Nothing was read: `\/rescan diagnose` of <@U0ANA> is in progress since/m);
+    expect(textOf(second)).toMatch(/^Nothing was read: `\/rescan diagnose` of <@U0ANA> has been in progress since/m);
     expect(second.calls).toEqual([]);
     world.finish?.();
     await first;

@@ -96,7 +96,7 @@ export const deployedMessage = (done: Deployed, by: string, { files }: Pick<Depl
       `The function’s code is now ${hash(done.codeSha256)}${versionText(done)}. Deployed by ${mention(by)}.`,
       done.untested === undefined
         ? 'A test invocation proved that the package can be loaded. It processed no image.'
-        : `:warning: Whether the package can be loaded is not known, because the function could not be invoked: ${code(done.untested, 300)}`,
+        : `:warning: It is not known whether the package can be loaded, because the function could not be invoked: ${code(done.untested, 300)}`,
       ...(files === undefined ? [] : [filesDone(files)]),
       'Next: test it. The test invokes the function once for an image that does not exist and looks for the record.',
       OWN_DEPLOYS,
@@ -153,7 +153,7 @@ export const deployLine = (deploy: DeployView, { isWaiting }: { readonly isWaiti
 
 /** Why a stop does not stop it, and what happens instead. */
 export const deployGoesOnLine = (deploy: DeployView): string =>
-  `${nameOf(deploy)} is in progress and goes on: an update of a function cannot be stopped in the middle. The bot finishes it and says how it ended. ${deploy.kind === 'deploy' ? '`/rescan deploy rollback` undoes it afterwards' : '`/rescan deploy` deploys again afterwards'}.`;
+  `${nameOf(deploy)} is in progress and continues: an update of a function cannot be stopped in the middle. The bot finishes it and says how it ended. ${deploy.kind === 'deploy' ? '`/rescan deploy rollback` undoes it afterwards' : '`/rescan deploy` deploys again afterwards'}.`;
 
 const requestedLine = ({ by, approvedBy }: DeployView): string =>
   `Requested by ${mention(by)}${approvedBy === undefined ? '' : `, approved by ${mention(approvedBy)}`}.`;
@@ -164,7 +164,7 @@ export function deployInterruptedMessage({ deploy, until }: Extract<DeployEvent,
     `${nameOf(deploy)} was interrupted, because the bot stopped. It is not finished.`,
     ...(until === undefined
       ? ['The bot finishes it when it runs again.']
-      : ['The bot finishes it as soon as nothing prevents that. At the moment this does:', ...stepRefusalLines(until)]),
+      : ['The bot finishes it as soon as it can. At the moment it cannot:', ...stepRefusalLines(until)]),
   );
 }
 
@@ -185,7 +185,7 @@ export function deployEndMessage(deploy: DeployView, end: DeployEnd): Message {
 /** Tells the requester, in the thread, how a deploy ended whose process stopped. */
 export const lateEndMessage = (deploy: DeployView, end: DeployEnd): Message =>
   say(
-    `${mention(deploy.by)}: ${nameOf(deploy).replace(/^T/, 't')} was interrupted by a restart of the bot, and is now ${end.kind === 'finished' ? 'finished' : 'over: it failed'}.`,
+    `${mention(deploy.by)}: ${nameOf(deploy).replace(/^T/, 't')} was interrupted by a restart of the bot, and has now ${end.kind === 'finished' ? 'finished' : 'failed'}.`,
   );
 
 /** Somebody removed our handler by a deploy of their own. */

@@ -16,7 +16,7 @@ export function sampleMessage({ images, failed, unproven }: SampleResult): Messa
       ...(unproven === 0
         ? []
         : [
-            `Whether the table has the rows of ${counted(unproven, 'image')} is not known: its key does not tell. The end of a rescan checks all rows.`,
+            `It is not known whether the table has the rows of ${counted(unproven, 'image')}: they cannot be found by the key of the table. A rescan checks all rows at its end.`,
           ]),
       ...(failed === 0 ? [] : ['Fix the function, then run `/rescan sample` again.']),
     ],

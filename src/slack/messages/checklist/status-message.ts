@@ -215,12 +215,12 @@ export function stopQuestion(state: Omit<ShownState, 'links'> | undefined, ids: 
     return refuseWith(
       'Nothing is in progress that could be stopped, so nothing was done.',
       ...goesOn,
-      'A plan and a request for approval have buttons of their own in their messages.',
+      'To decide about a plan or a request for approval, use the buttons in its message.',
     );
   const what = state === undefined ? 'whatever is in progress' : stoppedNames(state);
   return compose({
     fact: `Stop ${what}?`,
-    lines: ['Nothing was stopped yet. `/rescan stop` stops without a question.', ...goesOn],
+    lines: ['Nothing was stopped yet. `/rescan stop` stops it without asking.', ...goesOn],
     buttons: [button(ACTION.stopAsked, `Stop ${what}`, ids === null ? ANYTHING : ids.join(','), { style: 'danger' })],
   });
 }
@@ -228,7 +228,7 @@ export function stopQuestion(state: Omit<ShownState, 'links'> | undefined, ids: 
 /** What the question was about is over; nothing else is stopped by its button. */
 export const notInProgressMessage = (state: Omit<ShownState, 'links'>): Message =>
   refuseWith(
-    'Nothing was stopped: what this button was about is not in progress any more.',
+    'Nothing was stopped: the work that this button belongs to is not in progress any more.',
     `Now: ${statusMessage({ ...state, links: new Map() }, 'read').text.split('\n')[0] ?? ''} \`/rescan stop\` stops what is in progress now.`,
   );
 

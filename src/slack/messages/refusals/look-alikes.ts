@@ -15,5 +15,5 @@ export const lookAlikeLines = ({
   `Nothing was done: no ${what === 'person' ? 'person' : 'image'} is called exactly ${code(typed, 150)}, and ${count(names.length)} look like it: ${names
     .map((name) => code(visibleSpelling(name), 300))
     .join(', ')}.`,
-  'Type the one that you mean in this spelling.',
+  'Type or copy the name that you mean exactly as it is shown here.',
 ];

@@ -178,7 +178,9 @@ export const wrongChannelMessage = (channels: readonly string[]): Message =>
 
 /** Slack opens a form only within three seconds after the command or the click. */
 export const formExpiredMessage = (): Message =>
-  say('The form did not open within 3 seconds, and Slack opens it no later. Nothing was done. Please try again.');
+  say(
+    'The form could not be opened within 3 seconds, and Slack does not open it after that. Nothing was done. Please try again.',
+  );
 
 /** An unexpected error; `ref` finds its cause in the log. */
 export const unexpectedErrorMessage = (ref: string): Message =>
@@ -205,6 +207,6 @@ export const faultWhileMessage = (
 /** Another heavy read is in progress. */
 export const heavyReadMessage = ({ person, what, since }: { person: string; what: string; since: number }): Message =>
   refuseWith(
-    `Nothing was read: ${code(what, 100)} of ${mention(person)} is in progress since ${clockTime(since)}. Only one large comparison at a time.`,
-    'Try again when its answer is there.',
+    `Nothing was read: ${code(what, 100)} of ${mention(person)} has been in progress since ${clockTime(since)}. Only one large comparison runs at a time.`,
+    'Try again when it has ended.',
   );

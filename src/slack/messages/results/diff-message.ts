@@ -131,7 +131,7 @@ function moveLines({ moved, movedHours, byMove }: DiffNow['totals']): readonly s
     );
   const more = byMove.top.length - shown.length + byMove.others;
   return [
-    `*${counted(moved, 'record')} moved* with the same image, date and hours: ${shown.join(', ')}${more > 0 ? `, and ${counted(more, 'other')}` : ''}. To restore ${moved === 1 ? 'it' : 'them'} too would book ${movedHours} hours twice.`,
+    `*${counted(moved, 'record')} moved* with the same image, date and hours: ${shown.join(', ')}${more > 0 ? `, and ${counted(more, 'other')}` : ''}. Restoring ${moved === 1 ? 'it' : 'them'} too would book ${movedHours} hours twice.`,
   ];
 }
 

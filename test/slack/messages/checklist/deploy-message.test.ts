@@ -213,13 +213,13 @@ describe('the message of a deploy', () => {
       /^The deploy to `TimesheetOCR-ocr-dev` was interrupted, because the bot stopped\. It is not finished\.\n[\s\S]*STOP/,
     );
     expect(lateEndMessage(deploy, { kind: 'finished', deployed: { codeSha256: 'x' } }).text).toBe(
-      '<@U0OPERATOR>: the deploy to `TimesheetOCR-ocr-dev` was interrupted by a restart of the bot, and is now finished.',
+      '<@U0OPERATOR>: the deploy to `TimesheetOCR-ocr-dev` was interrupted by a restart of the bot, and has now finished.',
     );
   });
 
   test('warns when the package could not be tested', () => {
     expect(deployedMessage({ codeSha256: 'x', untested: 'TooManyRequestsException' }, 'U1').text).toContain(
-      ':warning: Whether the package can be loaded is not known, because the function could not be invoked: `TooManyRequestsException`',
+      ':warning: It is not known whether the package can be loaded, because the function could not be invoked: `TooManyRequestsException`',
     );
   });
 });
