@@ -71,7 +71,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
   const tables = assembleTableJobs(context, { approvals, record: jobRecord, runs, checklist, audit, scopes });
   const steps = assembleFunctionSteps(context, { runs, tables, checklist, readQuotaReport });
   const deploys = assembleDeploys(context, { runs, tables, checklist, audit });
-  const starts = createStartControl(runs, checklist, audit, scopes.manifests);
+  const starts = createStartControl(runs, checklist, audit, scopes.manifests, context.clock);
   const scope = createScopeControl({
     checklist,
     resolve: scopes.resolve,

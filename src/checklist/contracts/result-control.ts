@@ -22,6 +22,8 @@ export type StartRefusal =
   | Refusal
   /** A run was started after this retry was planned, and may have processed the same images. */
   | { readonly reason: 'retry-stale'; readonly run: RunSnapshot }
+  /** The plan was made too long ago, epoch ms: the bucket may hold other images by now. */
+  | { readonly reason: 'plan-outdated'; readonly runId: string; readonly plannedAt: number }
   /** The checklist has a scope: a run takes exactly its images, and no other filter. */
   | { readonly reason: 'scope-filters'; readonly scope: Scope }
   /** The plan was made for another scope than the checklist has now. `asked`: its criteria. */
@@ -35,8 +37,8 @@ export type StartRefusal =
 /**
  * Plans, starts and resumes runs when the preconditions of the checklist are met: a start needs a flush of this
  * checklist, or `keep`; a resume needs that nobody flushed or restored the table since the run started. A retry is
- * refused if another run was started after it was planned, so that the same failures are not retried twice. A start is
- * in the audit log before it begins.
+ * refused if another run was started after it was planned, so that the same failures are not retried twice. A plan that is
+ * older than a day is refused. A start is in the audit log before it begins.
  */
 export interface StartControl {
   plan(...request: Parameters<RunControl['plan']>): Promise<Result<RunPlan, StartRefusal>>;

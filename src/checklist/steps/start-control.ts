@@ -1,3 +1,4 @@
+import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse } from '../../lib/result.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
@@ -9,12 +10,16 @@ import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { StartControl, StartRefusal } from '../contracts/result-control.ts';
 import type { Checklist } from './checklist.ts';
 
+/** How long a plan may wait for its start. */
+const MAX_PLAN_AGE_MS = 24 * 60 * 60_000;
+
 /** See StartControl for the guarantees. */
 export function createStartControl(
   runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current'>,
   checklist: Pick<Checklist, 'preconditions' | 'keepRecords' | 'scope'>,
   audit: Pick<AuditWriter, 'record'>,
   scopes: Pick<ScopeManifests, 'images'>,
+  clock: Pick<Clock, 'now'>,
 ): StartControl {
   async function whenMet<T>(
     step: 'start' | 'resume',
@@ -38,6 +43,8 @@ export function createStartControl(
       const plan = await runs.readPlan(runId);
       // The run control refuses a plan that is gone and says why.
       if (!plan) return runs.start(runId, by, options);
+      const { plannedAt } = plan;
+      if (clock.now() - plannedAt > MAX_PLAN_AGE_MS) return refuse({ reason: 'plan-outdated', runId, plannedAt });
       const scope = await checklist.scope();
       // A plan lists the bucket under a scope of everything that can be read, as it does without a scope.
       const wanted = scope && !coversEverything(scope.criteria) ? scope.id : undefined;

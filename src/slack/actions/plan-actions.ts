@@ -1,4 +1,4 @@
-import type { StartControl } from '../../checklist/contracts/result-control.ts';
+import type { StartControl, StartRefusal } from '../../checklist/contracts/result-control.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
@@ -19,6 +19,9 @@ type PlanActionId =
   | typeof ACTION.cancel
   | typeof ACTION.resumeOpen
   | typeof ACTION.abandonAndStart;
+
+/** The reasons for which a plan can never be started any more: it loses its buttons. */
+const NEVER_STARTS: ReadonlySet<StartRefusal['reason']> = new Set(['plan-outdated', 'scope-changed', 'retry-stale']);
 
 /** The buttons of a plan. Any operator may click them, not only the person who planned. */
 export function planActions(ports: {
@@ -43,12 +46,13 @@ export function planActions(ports: {
     }
     // Another run was stopped since the plan was posted: the plan's buttons must offer to resume it.
     if (answer.refusal.reason === 'run-open') await showAgain(click);
+    if (NEVER_STARTS.has(answer.refusal.reason)) await showAgain(click, false);
     return startRefusalMessage(answer.refusal, await links.toRunOf(answer.refusal));
   }
 
-  async function showAgain(click: Click): Promise<void> {
+  async function showAgain(click: Click, buttons = true): Promise<void> {
     const plan = await runs.readPlan(click.value);
-    if (plan) await edit(click, previewMessage(plan));
+    if (plan) await edit(click, previewMessage(plan, { buttons }));
   }
 
   /** A message that cannot be edited does not undo what was done. */

@@ -39,7 +39,13 @@ beforeEach(() => {
 
 /** The run control stores `keep` of a plan; here it is an argument. */
 function startsWith(
-  change: { planKeep?: boolean; isPartial?: boolean; isRetry?: boolean; lastRun?: RunSnapshot } = {},
+  change: {
+    planKeep?: boolean;
+    isPartial?: boolean;
+    isRetry?: boolean;
+    lastRun?: RunSnapshot;
+    planAgeMs?: number;
+  } = {},
 ): StartControl {
   return createStartControl(
     {
@@ -73,6 +79,7 @@ function startsWith(
     },
     audit,
     { images: (of) => imagesOf(of.id) },
+    { now: () => runPlan().plannedAt + (change.planAgeMs ?? 60_000) },
   );
 }
 const refusal = { ok: false, refusal: { reason: 'preconditions', step: 'start', unmet } };
@@ -110,6 +117,17 @@ describe('a run', () => {
     expect(runs.calls).toEqual(['plan by U1']);
     expect(await start({ isRetry: true, lastRun: lastRun(-1) })).toMatchObject({ ok: true });
     expect(await start({ lastRun: lastRun(1) })).toMatchObject({ ok: true });
+  });
+
+  test.each([
+    [24 * 60, true],
+    [24 * 60 + 1, false],
+  ])('a plan that was made %i minutes ago is started: %s', async (minutes, isStarted) => {
+    flushed = true;
+    const starts = startsWith({ planAgeMs: minutes * 60_000 });
+    await starts.plan(REQUEST);
+    const answer = await starts.start('r-0142', 'U1', { location: { channel: 'C1' } });
+    expect(answer.ok ? answer.ok : answer.refusal.reason).toBe(isStarted || 'plan-outdated');
   });
 
   test('a planned run is not started when its preconditions are no longer met', async () => {

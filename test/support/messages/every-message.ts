@@ -58,7 +58,7 @@ import {
   answerSharedMessage,
 } from '../../../src/slack/messages/results/shared-answer.ts';
 import { validationMessage } from '../../../src/slack/messages/results/validation-message.ts';
-import { alertOf } from '../../../src/slack/messages/run/alerts.ts';
+import { alertOf, endOfEarlyAlert } from '../../../src/slack/messages/run/alerts.ts';
 import * as answers from '../../../src/slack/messages/run/answers.ts';
 import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../../../src/slack/messages/run/preview.ts';
 import { progressPost, runMessage } from '../../../src/slack/messages/run/run-message.ts';
@@ -145,6 +145,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     events.flatMap((event) =>
       [true, false].map((resumesByItself) => alertOf(worse(event), { resumesByItself })?.message),
     ),
+  endOfEarlyAlert: (worse) => events.map((event) => endOfEarlyAlert(worse(event), { resumesByItself: true })),
   listingMessage: () => [answers.listingMessage()],
   noRunYetMessage: () => [answers.noRunYetMessage()],
   unreadMessage: (worse) => [
@@ -384,6 +385,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     startRefusalMessage(worse({ reason: 'scope-filters', scope: fullScope })),
     startRefusalMessage(worse({ reason: 'scope-changed', asked: 'W 1', scope: fullScope })),
     startRefusalMessage({ reason: 'scope-changed' }),
+    startRefusalMessage({ reason: 'plan-outdated', runId: 'r-0142', plannedAt: 1_767_600_000_000 }),
   ],
   stepRefusalMessage: (worse) => stepRefusals.map((refusal) => stepRefusalMessage(worse(refusal))),
   jobMessage: (worse) =>

@@ -1,5 +1,6 @@
 import type { StartRefusal } from '../../../checklist/contracts/result-control.ts';
 import { scopeText } from '../checklist/scope-message.ts';
+import { clockTime } from '../kit/format.ts';
 import { asRefusal, type Message, say } from '../kit/message.ts';
 import { runName } from '../run/describe-run.ts';
 import { preconditionLines } from './describe-precondition.ts';
@@ -17,6 +18,11 @@ function describeStartRefusal(refusal: StartRefusal, runLink?: string): Message 
       return say(
         `Not started: ${runName(refusal.run.runId)} was started after this plan was made and may have processed the same images.`,
         'See what is failed now with `/rescan failures`, and plan a new retry there.',
+      );
+    case 'plan-outdated':
+      return say(
+        `Not started: the plan of ${runName(refusal.runId)} was made at ${clockTime(refusal.plannedAt)}, more than a day ago. Images that were uploaded since then are not in it.`,
+        'Make a new plan with `/rescan start`.',
       );
     case 'scope-filters':
       return say(
