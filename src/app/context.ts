@@ -13,7 +13,7 @@ import { createRunStore, type RunStore } from '../run/store/run-store.ts';
 import type { Settings } from '../settings.ts';
 import type { ControlTable } from '../state/control-table.ts';
 import { createPipelineLeases, type PipelineLeases } from '../state/pipeline-leases.ts';
-import { createStoredStops, type StoredStops } from '../state/stored-stops.ts';
+import { createStoredStops, type StoredStops } from '../state/stops/stored-stops.ts';
 
 export interface ContextPorts {
   readonly settings: Settings;

@@ -29,7 +29,7 @@ import { readAllQuotas } from '../pipeline/limits/quotas.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
 import { lastWholeRunEndedAt } from '../run/store/run-chain.ts';
-import { stopperSince } from '../state/stored-stops.ts';
+import { stopperSince } from '../state/stops/stored-stops.ts';
 import type { BotContext } from './context.ts';
 import { assembleDeploys, assembleFunctionSteps } from './function-steps.ts';
 import { assembleDiagnoses, assembleFunctionLog, assembleResults } from './results.ts';

@@ -11,7 +11,7 @@ import { findImage, listImages } from '../pipeline/images.ts';
 import { describeFunction } from '../pipeline/invoke/ocr-function.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import type { ScopeManifests } from '../run/scope/scope-manifests.ts';
-import { createStops } from '../state/stops.ts';
+import { createStops } from '../state/stops/stops.ts';
 import type { BotContext } from './context.ts';
 
 /** The results of the pipeline's runs. */

@@ -5,7 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type LocalAws, startLocalAws } from '../../sandbox/aws/server.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createStoredStops, type StoredStop, type StoredStops } from '../../src/state/stored-stops.ts';
+import { createStoredStops, type StoredStop, type StoredStops } from '../../src/state/stops/stored-stops.ts';
 
 const CONTROL = 'control';
 let aws: LocalAws;

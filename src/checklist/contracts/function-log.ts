@@ -1,5 +1,5 @@
 import type { LogLine, LogWindow } from '../../pipeline/logs/logs.ts';
-import type { Stops } from '../../state/stops.ts';
+import type { Stops } from '../../state/stops/stops.ts';
 
 /** The log of the function. */
 export interface FunctionLog {

@@ -2,7 +2,7 @@ import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { Clock } from '../../lib/clock.ts';
 import type { FunctionFacts } from '../../pipeline/invoke/ocr-function.ts';
 import { findLines, followLines, logGroupOf } from '../../pipeline/logs/logs.ts';
-import type { Stops } from '../../state/stops.ts';
+import type { Stops } from '../../state/stops/stops.ts';
 import type { FunctionLog } from '../contracts/function-log.ts';
 
 const FOLLOW_EVERY_MS = 2_000;

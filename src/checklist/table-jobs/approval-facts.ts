@@ -17,8 +17,8 @@ import type {
 } from '../contracts/table-control.ts';
 import type { PreconditionCheck } from '../model/preconditions.ts';
 import type { Override } from '../model/step.ts';
+import type { Pruning } from './backups/prune-backups.ts';
 import type { JobRecord } from './job-record.ts';
-import type { Pruning } from './prune-backups.ts';
 import { CHECKLIST, fingerprintOf, NO_CHECKLIST } from './table-facts.ts';
 
 /** Of a flush: its scope with the records that it has now, and what it loses. */

@@ -31,13 +31,13 @@ import type {
 import type { Checklist } from '../steps/checklist.ts';
 import { type ApprovalFactsPorts, createApprovalFacts } from './approval-facts.ts';
 import { createApprovalRequests } from './approval-requests.ts';
-import { createBackupJobs } from './backup-jobs.ts';
-import { type BackupRequestsPorts, createBackupRequests } from './backup-requests.ts';
+import { createBackupJobs } from './backups/backup-jobs.ts';
+import { type BackupRequestsPorts, createBackupRequests } from './backups/backup-requests.ts';
+import { createPruning } from './backups/prune-backups.ts';
 import { type CarryOutPorts, carryOut } from './carry-out.ts';
 import { createJobDriver, type JobDriverPorts } from './job-driver.ts';
 import { type JobRecord, parseEnd } from './job-record.ts';
 import { createWorkFinder } from './look-for-work.ts';
-import { createPruning } from './prune-backups.ts';
 import { startApproved } from './start-approved.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { readRecreation, readTableNow } from './table-facts.ts';

@@ -1,7 +1,7 @@
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { FoundStops } from '../../state/stored-stops.ts';
+import type { FoundStops } from '../../state/stops/stored-stops.ts';
 import { type DrivenRun, type DriverPorts, type DriverRules, driveRun } from '../engines/local/driver.ts';
 import type { Halt } from '../engines/local/engine-events.ts';
 import { readSnapshot } from '../engines/local/read-run.ts';

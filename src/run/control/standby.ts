@@ -1,6 +1,6 @@
 import { isTransient } from '../../lib/async/backoff.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { FoundStops } from '../../state/stored-stops.ts';
+import type { FoundStops } from '../../state/stops/stored-stops.ts';
 import { announceEnd, type DriverPorts, type DriverRules } from '../engines/local/driver.ts';
 import type { Halt } from '../engines/local/engine-events.ts';
 import { stateAfter } from '../engines/local/halts.ts';

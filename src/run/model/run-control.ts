@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { StopLocation } from '../../state/stored-stops.ts';
+import type { StopLocation } from '../../state/stops/stored-stops.ts';
 import {
   type Canary,
   canarySchema,

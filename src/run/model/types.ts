@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAILURE_TYPES, type FailureType, faultSchema, outcomeSchema } from '../../pipeline/invoke/invocation.ts';
-import type { StopLocation } from '../../state/stored-stops.ts';
+import type { StopLocation } from '../../state/stops/stored-stops.ts';
 
 /** One image of a manifest. `index` counts from 0; `size` is in bytes. */
 export interface ManifestEntry {

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { isErrorLine } from '../../pipeline/logs/log-line.ts';
 import type { LogLine, LogWindow } from '../../pipeline/logs/logs.ts';
-import type { Stops } from '../../state/stops.ts';
+import type { Stops } from '../../state/stops/stops.ts';
 import { type Chat, type MessageLocation, postInThreadOrChannel } from '../client/chat.ts';
 import { isThreadGone } from '../client/slack-errors.ts';
 import type { Requester } from '../commands/command.ts';

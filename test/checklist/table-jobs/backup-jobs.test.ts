@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listBackups } from '../../../src/backup/catalogue/catalogue.ts';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import type { ApprovedJob, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
-import { type BackupJobs, createBackupJobs } from '../../../src/checklist/table-jobs/backup-jobs.ts';
+import { type BackupJobs, createBackupJobs } from '../../../src/checklist/table-jobs/backups/backup-jobs.ts';
 import { createBackupJobRecord, createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';

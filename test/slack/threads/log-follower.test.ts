@@ -3,7 +3,7 @@ import type { LogLine, LogWindow } from '../../../src/pipeline/logs/logs.ts';
 import { withinLimits } from '../../../src/slack/messages/kit/limits.ts';
 import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createLogFollower, type LogFollower } from '../../../src/slack/threads/log-follower.ts';
-import type { Stops } from '../../../src/state/stops.ts';
+import type { Stops } from '../../../src/state/stops/stops.ts';
 import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';
 
 const CHANNEL = 'C1';

@@ -2,7 +2,7 @@ import type { Clock, Random } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
 import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../../state/lease.ts';
-import type { StoredStops } from '../../../state/stored-stops.ts';
+import type { StoredStops } from '../../../state/stops/stored-stops.ts';
 import type { ManifestEntry, OutcomeRecord, Person, RunEvent, RunSnapshot, RunState } from '../../model/types.ts';
 import { type Checkpoint, encodeCheckpoint } from '../../store/checkpoint.ts';
 import {

@@ -2,7 +2,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
 import { FaultError } from '../../../pipeline/fault.ts';
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
-import type { StoredStop, StoredStops } from '../../../state/stored-stops.ts';
+import type { StoredStop, StoredStops } from '../../../state/stops/stored-stops.ts';
 import { type RunRecord, type RunStore, requestedStop } from '../../store/run-store.ts';
 import type { Drive } from './engine.ts';
 import type { Halt } from './engine-events.ts';

@@ -1,6 +1,6 @@
 import type { Refusal } from '../../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../../run/model/types.ts';
-import type { StopLocation } from '../../../state/stored-stops.ts';
+import type { StopLocation } from '../../../state/stops/stored-stops.ts';
 import { code } from '../kit/escape.ts';
 import { counted, rate } from '../kit/format.ts';
 import { type Message, refuseWith, say } from '../kit/message.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
 import { haltedMessage } from '../../../../src/slack/messages/run/answers.ts';
 import { runMessage } from '../../../../src/slack/messages/run/run-message.ts';
-import type { StopLocation } from '../../../../src/state/stored-stops.ts';
+import type { StopLocation } from '../../../../src/state/stops/stored-stops.ts';
 import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
 
 const run = runSnapshot();

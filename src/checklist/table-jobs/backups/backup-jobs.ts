@@ -1,12 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { listBackups } from '../../backup/catalogue/catalogue.ts';
-import type { BackupPorts } from '../../backup/ports.ts';
-import { makeBackup } from '../../backup/write/make-backup.ts';
-import { defined } from '../../lib/defined.ts';
-import { refuse, succeed } from '../../lib/result.ts';
-import type { BackupJob, JobEnd, JobResult, TableControl, TableJob, TableRefusal } from '../contracts/table-control.ts';
-import { createJobDriver, type Decision, type JobDriverPorts } from './job-driver.ts';
-import type { JobRecord } from './job-record.ts';
+import { listBackups } from '../../../backup/catalogue/catalogue.ts';
+import type { BackupPorts } from '../../../backup/ports.ts';
+import { makeBackup } from '../../../backup/write/make-backup.ts';
+import { defined } from '../../../lib/defined.ts';
+import { refuse, succeed } from '../../../lib/result.ts';
+import type {
+  BackupJob,
+  JobEnd,
+  JobResult,
+  TableControl,
+  TableJob,
+  TableRefusal,
+} from '../../contracts/table-control.ts';
+import { createJobDriver, type Decision, type JobDriverPorts } from '../job-driver.ts';
+import type { JobRecord } from '../job-record.ts';
 
 export interface BackupJobsPorts
   extends BackupPorts,

@@ -1,16 +1,21 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { findBackup, listBackups } from '../../backup/catalogue/catalogue.ts';
-import type { BackupLocation } from '../../backup/catalogue/location.ts';
-import { importLegacy, refuseLegacy } from '../../backup/legacy/legacy.ts';
-import { createNativeBackup, followExport, readPointInTimeRecovery, startExport } from '../../backup/native/native.ts';
-import { verifyBackup } from '../../backup/verify/verify.ts';
-import type { Clock, Random } from '../../lib/clock.ts';
-import { refuse, succeed } from '../../lib/result.ts';
-import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import { describeTable } from '../../pipeline/table/table.ts';
-import type { TableControl } from '../contracts/table-control.ts';
-import { refusalOrFault } from './table-errors.ts';
+import { findBackup, listBackups } from '../../../backup/catalogue/catalogue.ts';
+import type { BackupLocation } from '../../../backup/catalogue/location.ts';
+import { importLegacy, refuseLegacy } from '../../../backup/legacy/legacy.ts';
+import {
+  createNativeBackup,
+  followExport,
+  readPointInTimeRecovery,
+  startExport,
+} from '../../../backup/native/native.ts';
+import { verifyBackup } from '../../../backup/verify/verify.ts';
+import type { Clock, Random } from '../../../lib/clock.ts';
+import { refuse, succeed } from '../../../lib/result.ts';
+import type { Fault } from '../../../pipeline/invoke/invocation.ts';
+import { describeTable } from '../../../pipeline/table/table.ts';
+import type { TableControl } from '../../contracts/table-control.ts';
+import { refusalOrFault } from '../table-errors.ts';
 
 export interface BackupRequestsPorts {
   readonly dynamodb: DynamoDBClient;

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { z } from 'zod';
-import type { Clock } from '../lib/clock.ts';
-import { defined } from '../lib/defined.ts';
-import { parseJson } from '../lib/json.ts';
-import { asFaultError } from '../pipeline/aws.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
+import { parseJson } from '../../lib/json.ts';
+import { asFaultError } from '../../pipeline/aws.ts';
 
 const stopSchema = z.object({
   request: z.enum(['pause', 'stop', 'stop-now']),
