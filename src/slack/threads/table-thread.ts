@@ -13,6 +13,7 @@ import {
   interruptedMessage,
   jobMessage,
   resumedJobMessage,
+  startedJobMessage,
 } from '../messages/table/table-messages.ts';
 import { postApproval } from '../requests/show-approval.ts';
 
@@ -47,6 +48,8 @@ export function createTableThread(ports: {
 }): TableThread {
   const { liveMessages, alerts, chat, onError } = ports;
   const beginnings = new Map<string, Promise<void>>();
+  /** The last progress of each job, for a message that is posted later. */
+  const latest = new Map<string, ShownJob>();
 
   /** Stores the end of a job for delivery before anything else: the channel must hear it. */
   async function end(job: TableJob, message: Message, sign = ''): Promise<void> {
@@ -61,6 +64,7 @@ export function createTableThread(ports: {
     const show = () => liveMessages.show({ job, ended });
     void (beginnings.get(job.id) ?? Promise.resolve()).then(show);
     beginnings.delete(job.id);
+    latest.delete(job.id);
   }
 
   /** Shows the job in its message of before, or posts one. The job does not wait for Slack. */
@@ -70,10 +74,13 @@ export function createTableThread(ports: {
     if (job.liveMessage) return showIn(job.liveMessage);
     const post = async () => {
       const thread = ts === undefined ? undefined : { ts, broadcast: false };
-      const postIn = (target: typeof thread) => chat.post(channel, jobMessage(job), target);
+      // True for ever: if this process dies before it has stored where the message is, nobody can edit it.
+      const postIn = (target: typeof thread) => chat.post(channel, startedJobMessage(job), target);
       const posted = { channel, ts: await postInThreadOrChannel(postIn, thread) };
-      showIn(posted);
       await ports.tables.setLiveMessage(job.id, posted);
+      showIn(posted);
+      // Unless it has ended meanwhile.
+      if (beginnings.has(job.id)) liveMessages.show(latest.get(job.id) ?? { job });
     };
     beginnings.set(
       job.id,
@@ -100,8 +107,11 @@ export function createTableThread(ports: {
         case 'resumed':
           await alerts.put(event.job.id, { to: 'thread', message: resumedJobMessage(event.job) });
           return begin(event.job);
-        case 'progress':
-          return liveMessages.show({ job: event.job, progress: event.progress });
+        case 'progress': {
+          const { job, progress } = event;
+          latest.set(job.id, { job, progress });
+          return liveMessages.show({ job, progress });
+        }
         case 'finished':
           return end(event.job, finishedMessage(event.job, event.result, event.elapsedMs), ':white_check_mark: ');
         case 'stopped':

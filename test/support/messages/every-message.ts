@@ -388,6 +388,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     startRefusalMessage({ reason: 'plan-outdated', runId: 'r-0142', plannedAt: 1_767_600_000_000 }),
   ],
   stepRefusalMessage: (worse) => stepRefusals.map((refusal) => stepRefusalMessage(worse(refusal))),
+  startedJobMessage: (worse) => [tables.startedJobMessage(worse(flushJob()))],
   jobMessage: (worse) =>
     [flushJob(), restoreJob].map((job) =>
       tables.jobMessage(worse(job), {

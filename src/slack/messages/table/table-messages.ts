@@ -60,6 +60,13 @@ export function jobMessage(job: TableJob, progress?: JobProgress): Message {
   });
 }
 
+/** The message of a job before its first progress. It stays true if nobody edits it any more. */
+export const startedJobMessage = (job: TableJob): Message =>
+  compose({
+    fact: `${jobName(job)} started at ${clockTime(job.startedAt)}.`,
+    lines: ['How it ends is posted in this channel. `/rescan status` shows what runs now.', requestedLine(job)],
+  });
+
 /** How a job ended. */
 export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: number): Message {
   const by = requestedLine(job);
