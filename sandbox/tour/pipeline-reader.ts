@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { DynamoDBClient, GetItemCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import {
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 
@@ -29,6 +35,10 @@ export interface PipelineReader {
   /** The hand-made correction as it is in the table now. */
   byHand(): Promise<StoredItem | undefined>;
   countTable(): Promise<number>;
+  /** Every record of the table. */
+  records(): Promise<readonly StoredItem[]>;
+  /** Changes the hours of a record and nothing else, as the import of a corrected sheet does. */
+  correctHours(item: StoredItem, hours: string): Promise<void>;
   /** The keys of the images in the bucket. */
   imageKeys(): Promise<ReadonlySet<string>>;
   /** The number of objects below the prefix of backups. */
@@ -110,6 +120,17 @@ export function createPipelineReader(endpoint: string): PipelineReader {
       return found.Item === undefined ? undefined : itemSchema.parse(found.Item);
     },
     countTable: async () => (await scan()).length,
+    records: scan,
+    async correctHours(item, hours) {
+      await dynamodb.send(
+        new UpdateItemCommand({
+          TableName: TABLE,
+          Key: keyOf(item),
+          UpdateExpression: 'SET Hours = :hours',
+          ExpressionAttributeValues: { ':hours': { N: hours } },
+        }),
+      );
+    },
     imageKeys: async () => new Set((await keysIn(IMAGES)).filter((key) => !NO_IMAGE.test(key))),
     countBackupObjects: async () => (await keysIn(CONTROL, BACKUPS)).length,
     countBackup: async (backupId) => (await itemsIn(backupId, 'data')).length,

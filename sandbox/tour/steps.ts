@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { buttonOf, createPeople, type People, wholeText } from '../people.ts';
+import { buttonOf, createPeople, wholeText } from '../people.ts';
 import { createWorld } from '../world.ts';
 import { csvRows, difference, invokedTwiceWithoutReason } from './checks.ts';
 import type { Narrator } from './narrator.ts';
-import { BY_HAND, createPipelineReader, type PipelineReader } from './pipeline-reader.ts';
+import { BY_HAND, createPipelineReader } from './pipeline-reader.ts';
+import { scopedRescan, stopWithoutCredentials } from './scoped-rescan.ts';
+import type { Check, TourContext } from './tour-context.ts';
 
 /** The result of one step of the tour, with the facts that were checked. */
 export interface StepResult {
@@ -13,24 +15,6 @@ export interface StepResult {
   readonly seconds: number;
   /** Why the step failed. */
   readonly because?: string;
-}
-
-/** Records a fact. Throws when it does not hold, which ends the step. */
-type Check = (fact: string, holds: boolean) => void;
-
-interface TourContext {
-  readonly people: People;
-  readonly world: ReturnType<typeof createWorld>;
-  readonly pipeline: PipelineReader;
-  sees(what: RegExp): ReturnType<People['sees']>;
-  /** The approver approves the request that matches. */
-  approve(what: RegExp): Promise<void>;
-  /** Changes settings of the local AWS and prints why. */
-  turn(dials: Record<string, unknown>, why: string): Promise<void>;
-  /** Polls until the condition holds. */
-  until(what: string, holds: () => Promise<boolean>): Promise<void>;
-  /** Values that one step keeps for later steps. */
-  readonly shared: { backupId: string; runStartedAt: number };
 }
 
 export const IMAGES = 60;
@@ -53,6 +37,8 @@ const STEPS: readonly (readonly [name: string, play: (context: TourContext, chec
   ['The diff, and a hand-made correction restored', restoredRow],
   ['The backup restored, and compared record by record', restored],
   ['A run whose last rows never arrive is reported as failed, and a retry repairs it', lostRows],
+  ['A rescan of two people, with a correction that is kept', scopedRescan],
+  ['A stop while the credentials have expired, and a restart', stopWithoutCredentials],
   ['The audit', audited],
 ];
 

@@ -21,7 +21,7 @@ const resultSchema = z.strictObject({
         because: z.string().exactOptional(),
       }),
     )
-    .length(7),
+    .length(9),
 });
 
 function tour(args: readonly string[]) {

@@ -291,11 +291,11 @@ function changeRow(change: PersonChange): readonly string[] {
   }
 }
 
-/** `All other 4,170 records are unchanged.`, or how many of them changed, which a rescan of the scope does not do. */
+/** `All other 4,170 records are unchanged.`, or how many of them changed. */
 export function outsideText({ removed, changed, added, same }: DiffTotals['outside']): string {
   if (removed + changed + added === 0)
     return same === 0 ? 'The table has no other records.' : `All other ${counted(same, 'record')} are unchanged.`;
-  return `Outside the scope, by uploads or people since the backup: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(same)} unchanged.`;
+  return `Outside the scope, since the backup: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(same)} unchanged. Uploads and people change these; the function also updates the coverage records of the scope’s people.`;
 }
 
 /** A value for a reader; not escaped. */
