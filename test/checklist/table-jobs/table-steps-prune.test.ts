@@ -1,13 +1,17 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { writeRecord } from '../../../src/backup/catalogue/catalogue.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
+import { versionId } from '../../../src/backup/format/digest.ts';
+import { entryId, keyReader } from '../../../src/backup/format/item-key.ts';
 import type { PruneAction } from '../../../src/checklist/contracts/table-action.ts';
 import {
   aws,
   backup,
   clients,
   freshForEachTest,
+  put,
   request,
   type Steps,
   startSteps,
@@ -107,6 +111,29 @@ describe('the deletion of backups', () => {
     expect(
       await bot.steps.request({ action: { ...action, backups: [...action.backups] }, by: 'U1', channel: 'C01' }),
     ).toMatchObject({ ok: false, refusal: { reason: 'backup-in-use' } });
+  });
+
+  test('A backup that a restore of rows used is kept, with the versions that were replaced', async () => {
+    const bot = await startSteps();
+    await put('Somebody');
+    const [, b] = await threeBackups(bot);
+    const seen = { ResourceName: { S: 'Somebody' }, DateProjectCode: { S: '2026-01-01#P' }, Hours: { N: '9' } };
+    await clients.dynamodb.send(new PutItemCommand({ TableName: 'TimesheetOCR-dev', Item: seen }));
+    const id = entryId(keyReader(b.table.keys)(seen));
+    const overwrites = [{ id, seen: versionId(seen) }];
+    const action = { kind: 'restore', mode: 'rows', backupId: b.id, entries: [], overwrites } as const;
+    const asked = value(
+      await bot.steps.request({ action: { ...action, entries: [], overwrites }, by: 'U1', channel: 'C01' }),
+    );
+    await bot.steps.setMessage(asked.id, '1.1');
+    value(await bot.steps.click(asked.id, yes));
+    expect((await bot.listensTo('finished')).result).toMatchObject({ kind: 'restore-rows', overwritten: 1 });
+    const { remove, spared } = value(await bot.steps.planPrune(1));
+    expect(spared.map(({ record, because }) => [record.id, because])).toContainEqual([b.id, 'named']);
+    expect(remove.map((record) => record.id)).not.toContain(b.id);
+    const Prefix = `backups/AWSDynamoDB/${b.id}/replaced/`;
+    const kept = await clients.s3.send(new ListObjectsV2Command({ Bucket: 'rescan-bot-control', Prefix }));
+    expect(kept.Contents?.length).toBeGreaterThan(0);
   });
 
   test('A deletion whose process shut down is completed by the next one, without a rest in the bucket', async () => {

@@ -34,6 +34,28 @@ describe('planning and starting a run in Slack', () => {
     expect(bot.runs.calls.filter((call) => call.startsWith('start'))).toHaveLength(2);
   });
 
+  test('a plan that is too old to start loses its buttons at the click that says why', async () => {
+    const refusal = { reason: 'plan-outdated', runId: 'r-0142', plannedAt: 1_767_600_000_000 } as const;
+    const bot: Awaited<ReturnType<typeof botInSlack>> = await botInSlack({
+      controls: {
+        starts: {
+          plan: (...request) => bot.runs.plan(...request),
+          start: async () => ({ ok: false, refusal }),
+          resume: (by) => bot.runs.resume(by),
+        },
+      },
+    });
+    await bot.command('operator', '/rescan start');
+    const preview = await bot.message(/would invoke/);
+    await bot.click('operator', preview.ts, 'plan_start');
+    await bot.ephemeral(/^Not started: the plan of Rescan r-0142 was made at .* more than a day ago/);
+    const now = await bot.until(async () => {
+      const found = (await bot.state()).messages.find(({ ts }) => ts === preview.ts);
+      return found && buttonsOf(found).length === 0 ? found : undefined;
+    }, 'a plan without buttons');
+    expect(now.text).toMatch(/would invoke/);
+  });
+
   test('Cancel removes the plan and its buttons, and starts nothing', async () => {
     const bot = await botInSlack();
     await bot.command('operator', '/rescan start');
