@@ -52,6 +52,10 @@ export function assembleRuns(context: BotContext): Runs {
         bucket: settings.imageBucket,
         listImages: (prefix, on) => listImages(aws.s3, prefix === undefined ? images : { ...images, prefix }, on),
         writeManifest: manifests.write,
+        async lastOutcomes() {
+          const { lastRunId } = await runStore.readOpen();
+          return lastRunId === undefined ? undefined : runStore.journal(lastRunId, 0);
+        },
         readQuotas: () => readAllQuotas(aws, context.quotas),
         sizeUp: counts.size,
         experience: () => readLatestExperience(runStore),

@@ -7,6 +7,8 @@ export interface ManifestEntry {
   readonly index: number;
   readonly key: string;
   readonly size: number;
+  /** Images with the same number hold the same person and week: only one of them is in flight at a time. */
+  readonly group?: number;
 }
 
 /** The images that a run processes again. */

@@ -1,5 +1,4 @@
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { ListedImage } from '../../pipeline/images.ts';
 import type { ManifestEntry } from '../model/types.ts';
 import {
   type ManifestIndex,
@@ -8,11 +7,12 @@ import {
   readManifestIndex,
   writeManifest,
 } from './manifest.ts';
+import type { PlannedImage } from './neighbours.ts';
 
 /** The manifests of all runs or of all scopes, each in a folder of its own. */
 export interface ManifestStore {
   /** See `writeManifest`. */
-  write(id: string, images: AsyncIterable<ListedImage>): Promise<ManifestIndex>;
+  write(id: string, images: AsyncIterable<PlannedImage>): Promise<ManifestIndex>;
   /** See `readManifestIndex`. */
   index(id: string): Promise<ManifestIndex>;
   /** The entries from the number `from` on. See `readManifestIndex` and `readManifest` for the errors. */

@@ -5,9 +5,9 @@ import { z } from 'zod';
 import { parseJson } from '../../lib/json.ts';
 import { freeBuffer, ZLIB_CHUNK_BYTES } from '../../lib/memory/free-buffer.ts';
 import { asFaultError } from '../../pipeline/aws.ts';
-import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { ManifestEntry } from '../model/types.ts';
+import type { PlannedImage } from './neighbours.ts';
 
 /** Where the manifest of a run is in S3. `prefix` ends with a slash. */
 export interface ManifestLocation {
@@ -61,7 +61,7 @@ function append(buffer: PartBuffer, text: string): void {
   buffer.length += buffer.bytes.write(text, buffer.length);
 }
 
-const lineSchema = z.object({ key: z.string(), size: z.number() });
+const lineSchema = z.object({ key: z.string(), size: z.number(), group: z.number().exactOptional() });
 
 /** A part takes about a millisecond. The asynchronous calls take three times the CPU and keep more buffers. */
 const zlibOptions = { chunkSize: ZLIB_CHUNK_BYTES };
@@ -104,7 +104,7 @@ async function get(s3: S3Client, location: ManifestLocation, key: string): Promi
 export async function writeManifest(
   s3: S3Client,
   location: ManifestLocation,
-  images: AsyncIterable<ListedImage> | Iterable<ListedImage>,
+  images: AsyncIterable<PlannedImage> | Iterable<PlannedImage>,
 ): Promise<ManifestIndex> {
   const partSize = location.partSize ?? PART_SIZE;
   const parts: { count: number; sha256: string }[] = [];
@@ -144,8 +144,8 @@ export async function writeManifest(
   }
 
   try {
-    for await (const { key, size } of images) {
-      append(text, `${JSON.stringify({ key, size })}\n`);
+    for await (const { key, size, group } of images) {
+      append(text, `${JSON.stringify({ key, size, group })}\n`);
       lines++;
       count++;
       bytes += size;
@@ -204,7 +204,7 @@ function* linesOf(text: Buffer): Iterable<string> {
 function entryOf(line: string, at: number, object: string): ManifestEntry {
   const parsed = lineSchema.safeParse(parseJson(line));
   if (!parsed.success) throw new ManifestError(object, `has an unreadable line for image ${at}`, parsed.error);
-  return { index: at, key: parsed.data.key, size: parsed.data.size };
+  return { index: at, ...parsed.data };
 }
 
 /**

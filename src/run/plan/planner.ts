@@ -6,8 +6,9 @@ import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
 import type { Refusal, RunControl, RunForecast, RunPlan, StoredPlan, UnreadableImages } from '../model/run-control.ts';
 import type { ImageSelection, PaceSetting } from '../model/types.ts';
 import { type CeilingFacts, forecast, paceCeiling } from '../rules/forecast.ts';
-import type { RunStore } from '../store/run-store.ts';
+import type { JournalChunk, RunStore } from '../store/run-store.ts';
 import type { ManifestIndex } from './manifest.ts';
+import { type PlannedImage, separateNeighbours } from './neighbours.ts';
 import { reservoir, seededRandom } from './sample.ts';
 
 /** Duration, cost and failures per image in the last run of this pipeline. */
@@ -31,7 +32,9 @@ export interface PlannerPorts {
   readonly bucket: string;
   /** Lists the images under a prefix. */
   readonly listImages: (prefix: string | undefined, on: ListingEvents) => AsyncIterable<BucketImage>;
-  readonly writeManifest: (runId: string, images: AsyncIterable<ListedImage>) => Promise<ManifestIndex>;
+  readonly writeManifest: (runId: string, images: AsyncIterable<PlannedImage>) => Promise<ManifestIndex>;
+  /** The outcomes of the last run that was started; undefined where there was none. */
+  readonly lastOutcomes: () => Promise<AsyncIterable<Pick<JournalChunk, 'records'>> | undefined>;
   readonly readQuotas: () => Promise<QuotaReading>;
   /** Entries in the table: counted, or approximate where it is too large to count. */
   readonly sizeUp: () => Promise<{ entries: number } | { entriesApproximate: number }>;
@@ -90,7 +93,9 @@ export async function planRun(
     empty: empty.add,
   });
   const readable = withoutArchived(listing, archived.add);
-  const index = await ports.writeManifest(runId, request.images ?? choose(readable, selection));
+  const chosen = request.images ?? choose(readable, selection);
+  const outcomes = await ports.lastOutcomes();
+  const index = await ports.writeManifest(runId, outcomes ? separateNeighbours(chosen, outcomes) : chosen);
   if (index.count === 0) return refuse(nothingToRun(ports.bucket, listed, selection));
 
   const table = await ports.sizeUp();

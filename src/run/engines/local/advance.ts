@@ -172,7 +172,7 @@ function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number 
     run.manifest = { kind: 'reading' };
     effects.push({ kind: 'read-manifest' });
   }
-  const retry = run.waiting.find((image) => image.notBefore <= now);
+  const retry = run.waiting.find((image) => image.notBefore <= now && !isHeld(run, image.entry));
   const entry = retry ? retry.entry : nextUpcoming(run);
   if (!entry) {
     if (run.upcoming.length === 0) endOfManifest(run, now, effects);
@@ -202,10 +202,14 @@ function startNext(run: RunDraft, now: number, effects: EngineEffect[]): number 
   return now;
 }
 
+/** Whether an image of the same person and week is in flight: the function would store one of the two weeks twice. */
+const isHeld = (run: RunDraft, { group }: ManifestEntry): boolean =>
+  group !== undefined && run.inFlight.entries().some(([, { entry }]) => entry.group === group);
+
 /** The next image of the manifest, where one may start: the canary images go first and alone. */
 function nextUpcoming(run: RunDraft): ManifestEntry | undefined {
   const [entry] = run.upcoming;
-  if (!entry || run.waiting.length >= WAITING_LIMIT) return;
+  if (!entry || run.waiting.length >= WAITING_LIMIT || isHeld(run, entry)) return;
   return mayStart(run.terms.canary, run.canaryPassed, entry.index) ? entry : undefined;
 }
 

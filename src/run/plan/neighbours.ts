@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { createLineSorter, visitGroups, visitLines } from '../../lib/disk/external-sort.ts';
+import { createLineFile, readJsonLines } from '../../lib/disk/lines.ts';
+import type { ListedImage } from '../../pipeline/images.ts';
+import { normalisePerson } from '../../pipeline/table/image-rows.ts';
+import type { OutcomeRecord } from '../model/types.ts';
+
+/** An image as a manifest lists it. */
+export interface PlannedImage extends ListedImage {
+  /** Images with the same number hold the same person and week, as far as is known: they are not processed at the same moment. */
+  readonly group?: number;
+}
+
+const DAY = /\d{4}-\d{2}-\d{2}/;
+const [IMAGE, OUTCOME] = ['i', 'o'];
+const ORDER_DIGITS = 12;
+const ordered = (order: number): string => String(order).padStart(ORDER_DIGITS, '0');
+
+/** A number for the person and week of a sheet; undefined where the outcome does not name both. */
+function groupOf({ outcome }: Pick<OutcomeRecord, 'outcome'>): number | undefined {
+  if (outcome.kind !== 'processed' || outcome.resourceName === undefined) return;
+  const [firstDay] = DAY.exec(outcome.dateRange ?? '') ?? [];
+  if (firstDay === undefined) return;
+  const text = `${normalisePerson(outcome.resourceName)} ${firstDay}`;
+  return createHash('sha256').update(text).digest().readUInt32BE();
+}
+
+/**
+ * The images in their order, but those that hold the same person and week as an earlier one come after all others, so that they
+ * are far from it. The function looks for the rows of a week, deletes them and stores new ones: two images of one week at the same
+ * moment would double it. Person and week are known from the outcomes of an earlier run. Takes the same memory for any number.
+ * @throws what the sources throw; the file system's error.
+ */
+export async function* separateNeighbours(
+  images: AsyncIterable<ListedImage>,
+  outcomes: AsyncIterable<{ readonly records: readonly Pick<OutcomeRecord, 'key' | 'outcome'>[] }>,
+): AsyncGenerator<PlannedImage> {
+  const byKey = createLineSorter();
+  const byGroup = createLineSorter();
+  const inOrder = createLineSorter();
+  const result = createLineFile();
+  try {
+    let order = 0;
+    for await (const { key, size } of images) {
+      byKey.add(`${JSON.stringify(key)}\t${IMAGE}${ordered(order)}${size}`);
+      order += 1;
+      if (order % 500 === 0) await byKey.flushIfLarge();
+    }
+    for await (const { records } of outcomes) {
+      for (const record of records) {
+        const group = groupOf(record);
+        if (group !== undefined) byKey.add(`${JSON.stringify(record.key)}\t${OUTCOME}${group}`);
+      }
+      await byKey.flushIfLarge();
+    }
+    const place = (rank: number, at: string, image: PlannedImage) =>
+      inOrder.add(`"${ordered(rank)}${at}"\t${JSON.stringify(image)}`);
+    await visitGroups(
+      byKey.sorted(),
+      (keyJson, values) => {
+        const image = values.find((value) => value[0] === IMAGE);
+        if (image === undefined) return;
+        const at = image.slice(1, 1 + ORDER_DIGITS);
+        const listed = { key: JSON.parse(keyJson), size: Number(image.slice(1 + ORDER_DIGITS)) };
+        const group = values.findLast((value) => value[0] === OUTCOME)?.slice(1);
+        if (group === undefined) place(0, at, listed);
+        else byGroup.add(`"${group}"\t${at}${JSON.stringify(listed)}`);
+      },
+      async () => {
+        await byGroup.flushIfLarge();
+        await inOrder.flushIfLarge();
+      },
+    );
+    await visitGroups(
+      byGroup.sorted(),
+      (groupJson, members) => {
+        const group = members.length > 1 ? { group: Number(JSON.parse(groupJson)) } : {};
+        for (const [rank, member] of members.entries())
+          place(rank, member.slice(0, ORDER_DIGITS), { ...JSON.parse(member.slice(ORDER_DIGITS)), ...group });
+      },
+      inOrder.flushIfLarge,
+    );
+    await visitLines(inOrder.sorted(), (_, image) => result.add(image), result.flushIfLarge);
+    yield* readJsonLines<PlannedImage>(result);
+  } finally {
+    await Promise.all([byKey, byGroup, inOrder, result].map((each) => each.dispose()));
+  }
+}
