@@ -7,6 +7,7 @@ import { scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
 import { type Failures, readFailures } from '../../results/failures/failures.ts';
 import { type Reconciliation, reconcile } from '../../results/reconcile/reconcile.ts';
+import type { ReconcileOptions } from '../../results/reconcile/reconcile-sources.ts';
 import type { ManifestEntry } from '../../run/model/types.ts';
 import { type RunChain, readChain, rootOf } from '../../run/store/run-chain.ts';
 import type { RunRecord, RunStore } from '../../run/store/run-store.ts';
@@ -33,8 +34,11 @@ export interface RunReader {
     runs: readonly RunRecord[],
     about: { readonly withBucket: boolean; readonly inRun?: string },
   ): Promise<Failures>;
-  /** The images of the first run of a chain, with their outcomes in all its runs and their rows in the table. */
-  reconcile(chain: RunChain): Promise<Reconciliation>;
+  /**
+   * The images of the first run of a chain, with their outcomes in all its runs and their rows in the table. `onRecords`: called with
+   * all records of the table, page by page.
+   */
+  reconcile(chain: RunChain, options?: Pick<ReconcileOptions, 'onRecords'>): Promise<Reconciliation>;
 }
 
 const SEGMENTS = 4;
@@ -72,7 +76,7 @@ export function createRunReader(ports: RunReaderPorts): RunReader {
         },
         defined({ inRun }),
       ),
-    async reconcile(chain) {
+    async reconcile(chain, options) {
       const root = rootOf(chain);
       const keys = keyNamesOf(await describeTable(dynamodb, table));
       return reconcile(
@@ -81,7 +85,7 @@ export function createRunReader(ports: RunReaderPorts): RunReader {
           journal: journalOf(chain),
           rows: scanTable(dynamodb, table, { segments: SEGMENTS }),
         },
-        defined({ keys, bucket: ports.bucket, startedAt: root.startedAt }),
+        defined({ ...options, keys, bucket: ports.bucket, startedAt: root.startedAt }),
       );
     },
   };

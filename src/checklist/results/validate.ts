@@ -7,13 +7,13 @@ import { readSpelling } from '../../lib/look-alike.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
-import { countsOf, emptyTally, RECORD_KINDS } from '../../pipeline/table/records.ts';
+import { countsOf, emptyTally, type KeyNames, RECORD_KINDS } from '../../pipeline/table/records.ts';
 import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
 import { diffWithBackup } from '../../results/diff/diff.ts';
-import type { Reconciliation } from '../../results/reconcile/reconcile.ts';
 import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
 import { compareEntryHours } from '../../results/report/entry-hours.ts';
 import { comparePeople, findLikePeople, type PersonComparison } from '../../results/report/people.ts';
+import { createSharedWeekFinder } from '../../results/report/shared-weeks.ts';
 import { fewerEntries, judgeValidation } from '../../results/report/validation.ts';
 import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
 import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
@@ -21,6 +21,7 @@ import { type RunChain, rootOf } from '../../run/store/run-chain.ts';
 import type { ResultRefusal, Validation } from '../contracts/result-control.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
 import { flushesAround, referenceBackup } from './reference-backup.ts';
+import type { RunReader } from './run-reader.ts';
 import { lastScope, withScope } from './run-scope.ts';
 
 export interface ValidatePorts {
@@ -35,7 +36,8 @@ export interface ValidatePorts {
   /** How many people a validation compares. */
   readonly samplePeople: number;
   readonly scopes: Pick<ScopeManifests, 'filterById'>;
-  readonly reconcileChain: (chain: RunChain) => Promise<Reconciliation>;
+  readonly bucket: string;
+  readonly reconcileChain: RunReader['reconcile'];
 }
 
 const MAX_EXAMPLES = 6;
@@ -90,7 +92,7 @@ export async function validateRun(
   const whole = await backupFor(ports, facts, chain);
   const { scope } = root.plan.selection;
   const keys = keyNamesOf(facts);
-  const compared = await withScope(scope, { scopes: ports.scopes, keys }, async (only) => {
+  const { joined, sharedWeeks, ...compared } = await withScope(scope, { scopes: ports.scopes, keys }, async (only) => {
     const choice = { kind: 'sample' as const, size: ports.samplePeople, seed };
     const people = whole
       ? await comparePeople(ports, { backup: whole, choice, ignoredFields: ports.ignoredFields, ...only })
@@ -107,13 +109,14 @@ export async function validateRun(
       ...(whole && before && { backup: { ...whole, counts: before } }),
       ...(whole && isFewer && { entryHours: await compareEntryHours(ports, whole, only) }),
       ...(scope && 'outside' in covered && { scope: { ...scope, outside: covered.outside } }),
+      // Last, because the caller frees it.
+      ...(await reconcileWithWeeks(ports, chain, { keys, ...only })),
     };
   });
-  const joined = await ports.reconcileChain(chain);
   try {
     const about = { ...compared, reconciled: joined.totals };
     const runState = chain[0].state.kind;
-    const judged = judgeValidation({ ...about, runState, ...defined({ flushed }) });
+    const judged = judgeValidation({ ...about, sharedWeeks, runState, ...defined({ flushed }) });
     const images: ReconciledImage[] = [];
     for await (const image of joined.images(EXAMPLE_KINDS)) {
       images.push(image);
@@ -132,6 +135,26 @@ export async function validateRun(
     });
   } finally {
     await joined.dispose();
+  }
+}
+
+/** The reconciliation of a run, and the weeks that hold records of several images, from one scan. */
+async function reconcileWithWeeks(
+  { bucket, reconcileChain }: ValidatePorts,
+  chain: RunChain,
+  about: { readonly keys: KeyNames; readonly covers?: ScopeFilter['covers'] },
+) {
+  const finder = createSharedWeekFinder({ ...about, bucket });
+  try {
+    const joined = await reconcileChain(chain, { onRecords: finder.add });
+    try {
+      return { joined, sharedWeeks: await finder.found() };
+    } catch (error) {
+      await joined.dispose();
+      throw error;
+    }
+  } finally {
+    await finder.dispose();
   }
 }
 

@@ -28,6 +28,8 @@ export interface ReconcileOptions {
   readonly clockSkewMs?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ReconcileProgress) => void;
+  /** Called with all records of the table, page by page, so that another question needs no second scan. */
+  readonly onRecords?: (items: readonly Item[]) => Promise<void>;
   readonly memoryBytes?: number;
   /** The folder of the temporary files. */
   readonly folder?: string;
@@ -101,6 +103,7 @@ export async function readSources(
       for (const [key, rows] of found.byImage) byImage.add(imageLine(key, bucket, ROWS, encodeRows(rows)));
       for (const { person, rows: group } of found.written)
         byPerson.add(`${JSON.stringify(person)}\t${PERSON_HAS_ROWS}${JSON.stringify(group)}`);
+      await options.onRecords?.(items);
       read.records += items.length;
       await flushAndReport();
     }

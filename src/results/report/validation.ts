@@ -3,6 +3,7 @@ import type { RunState } from '../../run/model/types.ts';
 import type { ReconcileTotals } from '../reconcile/reconcile-totals.ts';
 import { type EntryHoursComparison, isWithoutLoss } from './entry-hours.ts';
 import type { PersonComparison } from './people.ts';
+import type { SharedWeeks } from './shared-weeks.ts';
 
 /**
  * A problem that a validation found. `proof`: something is certainly missing; `open`: the run is not finished and may
@@ -47,11 +48,13 @@ export type ValidationProblem =
       readonly entries: number;
       readonly weight: 'doubt';
     }
+  /** Weeks of a person that hold records of two or more images. */
+  | ({ readonly kind: 'shared-weeks'; readonly weight: 'doubt' } & SharedWeeks)
   /** There is no verified backup, so it is unknown whether anything was lost. */
   | { readonly kind: 'not-compared'; readonly weight: 'doubt' };
 
 /**
- * `good`: every image is accounted for, and the table has no fewer entries than the backup. `look`: every image has an
+ * `good`: every image is accounted for, no week holds records of two images, and the table has no fewer entries than the backup. `look`: every image has an
  * outcome, but something should be checked. `unfinished`: the run is not finished, so nothing is proven. `bad`:
  * something is missing.
  */
@@ -71,6 +74,8 @@ export interface ValidationFacts {
   readonly people: readonly PersonComparison[];
   /** Read where the table has fewer entries than the backup. */
   readonly entryHours?: EntryHoursComparison;
+  /** Read where a run was validated. */
+  readonly sharedWeeks?: SharedWeeks;
 }
 
 /** The verdict of a validation. Decided from the facts alone. */
@@ -79,13 +84,16 @@ export function judgeValidation(facts: ValidationFacts): {
   /** `proof` first, then `open`, then `doubt`. */
   readonly problems: readonly ValidationProblem[];
 } {
-  const { reconciled, runState, flushed } = facts;
+  const { reconciled, runState, flushed, sharedWeeks } = facts;
   const problems: ValidationProblem[] = [
     ...(runState === 'running' ? [{ kind: 'still-running', weight: 'open' } as const] : []),
     ...(reconciled ? imageProblems(reconciled, runState) : []),
     ...(flushed === undefined ? [] : [{ kind: 'flushed-since', ...flushed, weight: 'doubt' } as const]),
     ...tableProblems(facts),
     ...peopleProblems(facts.people),
+    ...(sharedWeeks && sharedWeeks.weeks > 0
+      ? [{ kind: 'shared-weeks', ...sharedWeeks, weight: 'doubt' } as const]
+      : []),
   ].map((problem, _, all) =>
     runState === 'completed' && isLoss(problem, all) ? { ...problem, weight: 'proof' } : problem,
   );

@@ -245,6 +245,32 @@ describe('the results of a run over a scope', () => {
     await again.dispose();
   });
 
+  test('name the weeks that hold records of two images, only where one of them is in the scope', async () => {
+    await world.backup(here.table);
+    const second = (index: number) => ({
+      ...entryOf(index),
+      DateProjectCode: { S: '2025-09-29#SECOND' },
+      SourceImage: { S: `second/${index}.png` },
+    });
+    await putItems(world.dynamodb, here.table, [second(1), second(3)]);
+    const example = (index: number) => ({
+      person: `Person_${index}`,
+      week: '2025-09-29',
+      images: [
+        { image: `second/${index}.png`, hours: '7.5' },
+        { image: imageOf(index), hours: '7.5' },
+      ],
+      otherImages: 0,
+    });
+    const problem = (...examples: readonly number[]) => [
+      { kind: 'shared-weeks', weeks: examples.length, examples: examples.map(example), weight: 'doubt' },
+    ];
+    await here.runOfScope();
+    expect(await given(here.results.validate({}))).toMatchObject({ verdict: 'look', problems: problem(1) });
+    const { runId } = await here.run({ kind: 'completed' });
+    expect(await given(here.results.validate({ runId }))).toMatchObject({ verdict: 'look', problems: problem(1, 3) });
+  });
+
   test('name lost records of the scope, and take a record that an upload wrote again for no loss', async () => {
     await world.backup(here.table);
     await here.runOfScope();

@@ -381,6 +381,19 @@ export const validation: Validation = {
     { kind: 'without-outcome', images: 3, weight: 'proof' },
     { kind: 'failed', images: 3, unlogged: 1, weight: 'doubt' },
     { kind: 'people-lost-entries', people: 3, entries: 9, weight: 'doubt' },
+    {
+      kind: 'shared-weeks',
+      weeks: 3,
+      examples: [
+        {
+          person: 'P 1',
+          week: '2025-09-29',
+          images: [{ image: 'K 1', hours: '37.5' }, { image: 'K 2' }],
+          otherImages: 3,
+        },
+      ],
+      weight: 'doubt',
+    },
   ],
   runIds: ['R 1', 'R 2'],
   images: [{ key: 'K 1', rows, kind: 'neither' }],

@@ -8,6 +8,7 @@ import type { ReconciledImage } from '../../../results/reconcile/reconcile-image
 import type { ReconcileTotals } from '../../../results/reconcile/reconcile-totals.ts';
 import { isWithoutLoss } from '../../../results/report/entry-hours.ts';
 import type { PersonChange, PersonComparison } from '../../../results/report/people.ts';
+import type { SharedWeek } from '../../../results/report/shared-weeks.ts';
 import type { ValidationProblem, Verdict } from '../../../results/report/validation.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code } from '../kit/escape.ts';
@@ -109,6 +110,8 @@ function headline({ verdict, problems, scope }: Validation): string {
         return [`the ${scope ? 'scope' : 'table'} has ${fewerText(problem.entries)}`];
       case 'failed':
         return [`${counted(problem.images, 'image')} failed`];
+      case 'shared-weeks':
+        return [sharedWeeksText(problem.weeks)];
       default:
         return [];
     }
@@ -203,7 +206,21 @@ function describeProblem(problem: ValidationProblem, now: number): string {
       return `${counted(problem.images, 'image')} rejected without a record. Of several rejected sheets for one person and week only the last keeps its record.`;
     case 'people-lost-entries':
       return `${counted(problem.people, 'person', 'people')} of the sample ${problem.people === 1 ? 'has' : 'have'} fewer entries than in the backup (${count(problem.entries)} fewer). \`/rescan diff\` lists them.`;
+    case 'shared-weeks': {
+      const { weeks, examples } = problem;
+      const more = weeks - examples.length;
+      const shown = [...examples.map(sharedWeekText), ...(more > 0 ? [`${count(more)} more`] : [])].join('; ');
+      return `*${sharedWeeksText(weeks)}*; ${weeks === 1 ? 'its' : 'their'} hours may be counted twice: ${shown}. Check which image is right. \`/rescan start images="KEY" keep\` processes only that image again; the function then replaces the records of its week.`;
+    }
   }
+}
+
+const sharedWeeksText = (weeks: number): string =>
+  `${counted(weeks, 'week holds', 'weeks hold')} records of more than one image`;
+
+function sharedWeekText({ person, week, images, otherImages }: SharedWeek): string {
+  const named = images.map(({ image, hours }) => `${code(image, 100)} ${hours ?? '?'} h`);
+  return `${code(person, 80)} ${code(week, 10)} (${[...named, ...(otherImages > 0 ? [`${count(otherImages)} more`] : [])].join(', ')})`;
 }
 
 const KINDS: Readonly<Record<ReconciledImage['kind'], string>> = {

@@ -5,7 +5,7 @@ import { createReconcileTotals } from '../../../../src/results/reconcile/reconci
 import type { Finding } from '../../../../src/results/report/diagnosis.ts';
 import type { PersonComparison } from '../../../../src/results/report/people.ts';
 import type { RunReport } from '../../../../src/results/report/run-report.ts';
-import { judgeValidation } from '../../../../src/results/report/validation.ts';
+import { judgeValidation, type ValidationFacts } from '../../../../src/results/report/validation.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 import type { Message } from '../../../../src/slack/messages/kit/message.ts';
 import { diagnosisMessage } from '../../../../src/slack/messages/results/diagnosis-message.ts';
@@ -35,7 +35,8 @@ const person = (changes: Partial<PersonComparison> = {}): PersonComparison => ({
   ...changes,
 });
 function validation(
-  changes: Partial<Validation> & { reconciledCounts?: Partial<typeof clean.counts> } = {},
+  changes: Partial<Validation> &
+    Pick<ValidationFacts, 'sharedWeeks'> & { reconciledCounts?: Partial<typeof clean.counts> } = {},
 ): Validation {
   const { reconciledCounts, ...more } = changes;
   const about = {
@@ -132,6 +133,27 @@ describe('a validation says', () => {
     expect(text).toMatch(/covered only a part of the bucket/);
     expect(text).toMatch(/Records name 2 images in another spelling/);
     expect(text).not.toMatch(/accounted for/);
+  });
+
+  test('the weeks that hold records of two images, with the hours of each image', () => {
+    const example = (person: string) => ({
+      person,
+      week: '2025-09-29',
+      images: [{ image: 'a.png', hours: '37.5' }, { image: 'b_*.png' }],
+      otherImages: 0,
+    });
+    const several = lines(
+      validationMessage(validation({ sharedWeeks: { weeks: 3, examples: [example('Ana_Bel')] } }), NOW),
+    );
+    expect(several[0]).toBe(':warning: Validation of r-0001: 3 weeks hold records of more than one image.');
+    expect(several[1]).toBe(
+      '• *3 weeks hold records of more than one image*; their hours may be counted twice: `Ana_Bel` `2025-09-29` (`a.png` 37.5 h, `b_*.png` ? h); 2 more. Check which image is right. `/rescan start images="KEY" keep` processes only that image again; the function then replaces the records of its week.',
+    );
+    const one = { ...example('Ana_Bel'), otherImages: 2 };
+    const { text } = validationMessage(validation({ sharedWeeks: { weeks: 1, examples: [one] } }), NOW);
+    expect(text).toContain(
+      '*1 week holds records of more than one image*; its hours may be counted twice: `Ana_Bel` `2025-09-29` (`a.png` 37.5 h, `b_*.png` ? h, 2 more). ',
+    );
   });
 
   test('one person side by side', () => {
