@@ -19,6 +19,7 @@ import {
   type TableRefusal,
 } from '../contracts/table-control.ts';
 import type { JobRecord } from './job-record.ts';
+import { JobLost, type JobStopPorts, JobStopped, watchStops } from './job-stops.ts';
 import { createProgressMeter, type ProgressUpdate } from './progress-meter.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { carryOutThroughFaults } from './through-faults.ts';
@@ -39,7 +40,7 @@ export interface WorkLimits {
   readonly mayFinish: () => void;
 }
 
-export interface JobDriverPorts<Job extends TableJob = ApprovedJob> {
+export interface JobDriverPorts<Job extends TableJob = ApprovedJob> extends JobStopPorts<Job> {
   readonly clock: Clock;
   readonly record: JobRecord<Job>;
   /** The lease on the pipeline, under a holder name of its own: while it is held no run and no other job works on the table. */
@@ -55,10 +56,6 @@ export interface JobDriverPorts<Job extends TableJob = ApprovedJob> {
   readonly carryOut: (job: Job, limits: WorkLimits, onProgress: (update: ProgressUpdate) => void) => Promise<JobResult>;
   /** Until when the job waits for a fault to pass, epoch ms; 0: it does not. */
   readonly mayWaitUntil: (job: Job) => number;
-  readonly stopFileExists: () => Promise<boolean>;
-  readonly stopFile: string;
-  /** Who asked for a stop that the control table could not store; undefined where nobody did. @throws where that cannot be read */
-  readonly storedStop: (job: Pick<TableJob, 'id' | 'startedAt'>) => Promise<string | undefined>;
   /** Stores a stop outside the control table. Never throws. */
   readonly storeStop: (jobId: string, by: string) => Promise<unknown>;
   readonly readFault: (error: unknown) => Fault;
@@ -71,21 +68,6 @@ export interface JobDriverPorts<Job extends TableJob = ApprovedJob> {
   /** Resolves to whether everything that people must hear is stored. */
   readonly emit: (event: TableEvent) => Promise<boolean>;
   readonly warn: (message: string, cause: unknown) => void;
-  readonly pollMs: number;
-}
-
-class JobStopped extends Error {
-  override readonly name = 'JobStopped';
-  readonly by: string;
-  constructor(by: string) {
-    super(`Stopped by ${by}`);
-    this.by = by;
-  }
-}
-
-/** This process may not work on the job any more, but another one may. */
-class JobLost extends Error {
-  override readonly name = 'JobLost';
 }
 
 /** What is decided under the lease: the job to drive from now on without a gap, or a value for the caller. */
@@ -124,8 +106,6 @@ const RETRY_END_MS = 1_000;
 const MAX_END_TRIES = 10;
 /** After so many failures the end is not stored beside the backup: the bucket may be what the job failed on. */
 const MAX_MARK_TRIES = 3;
-/** How often a stop outside the control table is looked for, ms. */
-const STORED_STOP_POLL_MS = 5_000;
 const PULSE_MS = 1_000;
 /**
  * A process that stood still longer than this, ms, does not use what it read before: it gives the job up, and the job reads
@@ -176,7 +156,7 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
     { isResumed, mustFinish }: { isResumed: boolean; mustFinish?: true },
   ): Promise<void> {
     const working = new AbortController();
-    void watchStops(job, over, working.signal);
+    void watchStops(ports, job, over, working.signal);
     const limits = { signal: over.signal, ...writeGuard(over, working.signal) };
     const measure = createProgressMeter(clock);
     let progress: JobProgress | undefined;
@@ -303,36 +283,6 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
         if (closing.signal.aborted) return;
         await clock.sleep(RETRY_END_MS, closing.signal);
       }
-  }
-
-  /** Looks for the stop file and for a stop that another process asked for. A job whose record is gone is over, too. */
-  async function watchStops(job: Job, over: AbortController, done: AbortSignal): Promise<void> {
-    void watchStoredStops(job, over, done);
-    while (!done.aborted) {
-      try {
-        if (await ports.stopFileExists()) over.abort(new JobStopped(`the stop file ${ports.stopFile}`));
-        const stored = await record.read();
-        if (done.aborted) return;
-        if (stored?.job.id !== job.id || stored.end) over.abort(new JobLost());
-        else if (stored.stopBy !== undefined) over.abort(new JobStopped(stored.stopBy));
-      } catch (error) {
-        ports.warn('could not look for a stop of the job', error);
-      }
-      await clock.sleep(ports.pollMs, done);
-    }
-  }
-
-  /** Another process may have stored a stop elsewhere, because it cannot reach the control table. */
-  async function watchStoredStops(job: Job, over: AbortController, done: AbortSignal): Promise<void> {
-    while (!done.aborted) {
-      const by = await ports.storedStop(job).catch((error: unknown) => {
-        ports.warn('could not look for a stop outside the control table', error);
-        return undefined;
-      });
-      if (done.aborted) return;
-      if (by !== undefined) over.abort(new JobStopped(by));
-      await clock.sleep(STORED_STOP_POLL_MS, done);
-    }
   }
 
   async function decideUnderLease<T>(

@@ -1,9 +1,9 @@
 import { jitteredDelayMs } from '../../../lib/async/backoff.ts';
 import type { Fault, InvocationResult, Outcome } from '../../../pipeline/invoke/invocation.ts';
 import { noteThrottled } from '../../rules/pacer.ts';
+import type { SuspicionFacts } from '../../rules/suspicion.ts';
 import { isDone } from '../../store/checkpoint.ts';
 import { type Attempts, type ConnectionFacts, type LiveRun, noAttempts, type RunDraft } from './live-run.ts';
-import type { SuspicionFacts } from './suspicion.ts';
 
 /** What happens to an image after one attempt. */
 export type AttemptVerdict =

@@ -17,6 +17,7 @@ import { type Growth, type GrowthSettings, noteGrowthOutcome, resumeGrowth, star
 import { createPacer, type Pacer } from '../../rules/pacer.ts';
 import { emptyRate, noteDone, type Rate } from '../../rules/rate.ts';
 import { awaitsRowsBelow, noteClaim, type RowWatch, startRowWatch } from '../../rules/row-watch.ts';
+import { noSuspicion, type SuspicionFacts } from '../../rules/suspicion.ts';
 import { addOutcome, type Cause, doneOf, noTotals, noteCause } from '../../rules/totals.ts';
 import { judgeCanary, type WarningLimits } from '../../rules/warnings.ts';
 import {
@@ -36,7 +37,6 @@ import {
   totalsWithout,
 } from '../../store/since-growth.ts';
 import type { GrowthQuestion, Halt } from './engine-events.ts';
-import { noSuspicion, type SuspicionFacts } from './suspicion.ts';
 
 /** What is fixed for one drive of a run, from its start or resume to its halt. */
 export interface RunTerms {

@@ -3,6 +3,7 @@ import { defined } from '../../../lib/defined.ts';
 import { failureOf, type InvocationResult, type Outcome } from '../../../pipeline/invoke/invocation.ts';
 import type { OutcomeRecord, RunEvent, Trip } from '../../model/types.ts';
 import { noteOutcome, noteThrottled } from '../../rules/pacer.ts';
+import { noteSuspicion } from '../../rules/suspicion.ts';
 import { addCall } from '../../rules/totals.ts';
 import { doneCount } from '../../store/checkpoint.ts';
 import type { JournalChunk } from '../../store/run-store.ts';
@@ -19,7 +20,6 @@ import {
   watchRows,
 } from './live-run.ts';
 import { takeCheckpoint } from './run-views.ts';
-import { noteSuspicion } from './suspicion.ts';
 
 /** Outcomes in one write: well below the 400 KB of a DynamoDB item. */
 const APPEND_LIMIT = 200;

@@ -1,4 +1,4 @@
-import { type InvocationResult, isRead } from '../../../pipeline/invoke/invocation.ts';
+import { type InvocationResult, isRead } from '../../pipeline/invoke/invocation.ts';
 
 /** Whether a reply of this drive hinted at a problem that every image meets, and nothing has refuted it since. */
 export interface SuspicionFacts {
