@@ -292,16 +292,18 @@ describe('halt, abort and cancel', () => {
     }
   });
 
-  test('ask about a deploy that was approved, and say of one in progress that it goes on', async () => {
+  test('ask about a deploy that was approved, and say of one in progress that it continues', async () => {
     const state = { kind: 'approved', by: 'U0APPROVER', at: NOW } as const;
     const question = await askToStop(portsOf({ deployApprovals: [deployApproval({ state })] }).ports);
     expect(question.text).toMatch(/^Stop the approved deploy of new code to /);
     expect(buttonsOf(question)).toEqual(['stop_asked']);
     const alone = await askToStop(portsOf({ deploy: deployInProgress() }).ports);
-    expect(alone.text).toMatch(/^Nothing is in progress that could be stopped.*\nThe deploy to .* goes on:/);
+    expect(alone.text).toMatch(
+      /^Nothing is in progress that could be stopped.*\nThe deploy to .* is in progress and continues:/,
+    );
     expect(buttonsOf(alone)).toEqual([]);
     const beside = await askToStop(portsOf({ deploy: deployInProgress(), autopilot: piloting }).ports);
-    expect(beside.text).toMatch(/^Stop the autopilot\?\n[\s\S]*The deploy to .* goes on:/);
+    expect(beside.text).toMatch(/^Stop the autopilot\?\n[\s\S]*The deploy to .* is in progress and continues:/);
   });
 
   test('stop with the button, and do not stop what began after the question', async () => {

@@ -119,16 +119,18 @@ test('withdraws a deploy that was approved and has not begun', async () => {
     deploy: { ...deployInProgress(), approvalId: approval.id },
   });
   expect(said?.text).toMatch(/^The deploy of new code to .* was approved but had not started\. It will not start/);
-  expect(said?.text).not.toContain('goes on');
+  expect(said?.text).not.toContain('continues');
 });
 
-test('says of a deploy in progress that it goes on, alone and beside what was stopped', async () => {
+test('says of a deploy in progress that it continues, alone and beside what was stopped', async () => {
   const deploy = deployInProgress();
   const alone = await stop(requestsOver({}), { deploy });
-  expect(alone?.text).toMatch(/^Nothing was stopped\.\nThe deploy to .* is in progress and goes on: .*deploy rollback/);
+  expect(alone?.text).toMatch(
+    /^Nothing was stopped\.\nThe deploy to .* is in progress and continues: .*deploy rollback/,
+  );
   expect(alone?.isRefusal).toBe(true);
   const beside = await stop(requestsOver({ firstRun: runSnapshot() }), { deploy });
-  expect(beside?.text).toMatch(/is stopping[\s\S]*The deploy to .* goes on/);
+  expect(beside?.text).toMatch(/is stopping[\s\S]*The deploy to .* is in progress and continues/);
 });
 
 test('does not say that nothing runs where the autopilot cannot be read', async () => {
