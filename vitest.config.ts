@@ -13,8 +13,10 @@ const PURE = [
   'test/architecture/**/*.test.ts',
   'test/docs/**/*.test.ts',
 ];
-/** Tests of the whole product or of the page in a browser. */
-const WHOLE = ['test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts'];
+/** The page in a browser, and the tour: `npm run test:slow`. */
+const SLOW = ['test/browser/**/*.test.ts', 'test/e2e/tour.test.ts'];
+/** Tests of the whole product. */
+const WHOLE = ['test/e2e/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -30,8 +32,12 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'pure', include: PURE, isolate: false } },
-      { extends: true, test: { name: 'servers', include: ['test/**/*.test.ts'], exclude: [...PURE, ...WHOLE] } },
-      { extends: true, test: { name: 'whole', include: WHOLE } },
+      {
+        extends: true,
+        test: { name: 'servers', include: ['test/**/*.test.ts'], exclude: [...PURE, ...WHOLE, ...SLOW] },
+      },
+      { extends: true, test: { name: 'whole', include: WHOLE, exclude: SLOW } },
+      { extends: true, test: { name: 'slow', include: SLOW } },
     ],
   },
 });
