@@ -7,6 +7,7 @@ import { countEntries } from '../pipeline/table/count.ts';
 import { createRuns, type Runs } from '../run/control/runs.ts';
 import { checkGrowth } from '../run/engines/local/growth-check.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
+import { readKnownOutcomes } from '../run/store/run-chain.ts';
 import type { BotContext } from './context.ts';
 import { assembleRowChecks } from './rows.ts';
 
@@ -52,10 +53,7 @@ export function assembleRuns(context: BotContext): Runs {
         bucket: settings.imageBucket,
         listImages: (prefix, on) => listImages(aws.s3, prefix === undefined ? images : { ...images, prefix }, on),
         writeManifest: manifests.write,
-        async lastOutcomes() {
-          const { lastRunId } = await runStore.readOpen();
-          return lastRunId === undefined ? undefined : runStore.journal(lastRunId, 0);
-        },
+        knownOutcomes: () => readKnownOutcomes(runStore),
         readQuotas: () => readAllQuotas(aws, context.quotas),
         sizeUp: counts.size,
         experience: () => readLatestExperience(runStore),

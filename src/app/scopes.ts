@@ -1,5 +1,6 @@
 import type { NotRebuildable } from '../checklist/contracts/table-control.ts';
 import type { ScopeControlPorts } from '../checklist/steps/scope-control.ts';
+import { defined } from '../lib/defined.ts';
 import { listImages } from '../pipeline/images.ts';
 import { IMAGE_ATTRIBUTES, KIND_ATTRIBUTES } from '../pipeline/table/records.ts';
 import { scanTable } from '../pipeline/table/scan.ts';
@@ -10,14 +11,15 @@ import { DAY_AND_PERSON_ATTRIBUTES } from '../run/scope/record-facts.ts';
 import { findNotRebuildable, resolveScope, type ScopeSources } from '../run/scope/resolve-scope.ts';
 import type { ScopeFilter } from '../run/scope/scope-filter.ts';
 import { createScopeManifests, type ScopeManifests } from '../run/scope/scope-manifests.ts';
+import { readKnownOutcomes } from '../run/store/run-chain.ts';
 import type { BotContext } from './context.ts';
 
 /** The scopes of the pipeline. */
 export interface Scopes {
   readonly manifests: ScopeManifests;
   readonly resolve: ScopeControlPorts['resolve'];
-  /** `only`: of these records; else of every record. */
   readonly people: PeopleIndex;
+  /** `only`: of these records; else of every record. */
   readonly readNotRebuildable: (only?: ScopeFilter) => Promise<NotRebuildable>;
 }
 
@@ -27,28 +29,27 @@ export function assembleScopes(context: BotContext): Scopes {
   const { settings, aws, images, runStore } = context;
   const control = { bucket: settings.controlBucket, prefix: settings.controlPrefix };
   const manifests = createScopeManifests(createManifestStore(aws.s3, control, 'scopes'), settings.imageBucket);
-  async function sources(): Promise<Omit<ScopeSources, 'writeManifest'>> {
+  /** The whole table with the key, what tells the kind of a record, and these attributes. */
+  async function scan(segments: number, attributes: readonly string[]) {
     const keys = keyNamesOf(await describeTable(aws.bulkDynamodb, settings.table));
     const ofKey = keys.range === undefined ? [keys.hash] : [keys.hash, keys.range];
-    const projection = [...ofKey, ...KIND_ATTRIBUTES, ...IMAGE_ATTRIBUTES, ...DAY_AND_PERSON_ATTRIBUTES];
-    const { lastRunId } = await runStore.readOpen();
+    const projection = [...new Set<string>([...ofKey, ...KIND_ATTRIBUTES, ...attributes])];
+    return { keys, pages: scanTable(aws.bulkDynamodb, settings.table, { segments, projection }) };
+  }
+  async function sources(): Promise<Omit<ScopeSources, 'writeManifest'>> {
+    const { keys, pages } = await scan(SEGMENTS, [...IMAGE_ATTRIBUTES, ...DAY_AND_PERSON_ATTRIBUTES]);
     return {
       bucket: settings.imageBucket,
       keys,
-      rows: scanTable(aws.bulkDynamodb, settings.table, {
-        segments: SEGMENTS,
-        projection: [...new Set<string>(projection)],
-      }),
+      rows: pages,
       images: listImages(aws.s3, images),
-      ...(lastRunId === undefined ? {} : { outcomes: runStore.journal(lastRunId, 0) }),
+      ...defined({ outcomes: await readKnownOutcomes(runStore) }),
     };
   }
   async function* readPeople() {
-    const keys = keyNamesOf(await describeTable(aws.bulkDynamodb, settings.table));
-    const ofKey = keys.range === undefined ? [keys.hash] : [keys.hash, keys.range];
-    const projection = [...new Set<string>([...ofKey, ...KIND_ATTRIBUTES, 'ResourceNameDisplay'])];
-    for (const pages of scanTable(aws.bulkDynamodb, settings.table, { segments: 1, projection }))
-      for await (const { items } of pages) yield { items, keys, bucket: settings.imageBucket };
+    const { keys, pages } = await scan(1, ['ResourceNameDisplay']);
+    for (const segment of pages)
+      for await (const { items } of segment) yield { items, keys, bucket: settings.imageBucket };
   }
   return {
     manifests,

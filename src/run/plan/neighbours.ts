@@ -28,7 +28,7 @@ function groupOf({ outcome }: Pick<OutcomeRecord, 'outcome'>): number | undefine
 /**
  * The images in their order, but those that hold the same person and week as an earlier one come after all others, so that they
  * are far from it. The function looks for the rows of a week, deletes them and stores new ones: two images of one week at the same
- * moment would double it. Person and week are known from the outcomes of an earlier run. Takes the same memory for any number.
+ * moment would double it. Person and week are known from the outcomes of earlier runs, the oldest first: the newest one counts. Takes the same memory for any number.
  * @throws what the sources throw; the file system's error.
  */
 export async function* separateNeighbours(
@@ -46,10 +46,13 @@ export async function* separateNeighbours(
       order += 1;
       if (order % 500 === 0) await byKey.flushIfLarge();
     }
+    let known = 0;
     for await (const { records } of outcomes) {
       for (const record of records) {
         const group = groupOf(record);
-        if (group !== undefined) byKey.add(`${JSON.stringify(record.key)}\t${OUTCOME}${group}`);
+        if (group === undefined) continue;
+        byKey.add(`${JSON.stringify(record.key)}\t${OUTCOME}${ordered(known)}${group}`);
+        known += 1;
       }
       await byKey.flushIfLarge();
     }
@@ -62,7 +65,7 @@ export async function* separateNeighbours(
         if (image === undefined) return;
         const at = image.slice(1, 1 + ORDER_DIGITS);
         const listed = { key: JSON.parse(keyJson), size: Number(image.slice(1 + ORDER_DIGITS)) };
-        const group = values.findLast((value) => value[0] === OUTCOME)?.slice(1);
+        const group = values.findLast((value) => value[0] === OUTCOME)?.slice(1 + ORDER_DIGITS);
         if (group === undefined) place(0, at, listed);
         else byGroup.add(`"${group}"\t${at}${JSON.stringify(listed)}`);
       },

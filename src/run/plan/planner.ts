@@ -33,8 +33,8 @@ export interface PlannerPorts {
   /** Lists the images under a prefix. */
   readonly listImages: (prefix: string | undefined, on: ListingEvents) => AsyncIterable<BucketImage>;
   readonly writeManifest: (runId: string, images: AsyncIterable<PlannedImage>) => Promise<ManifestIndex>;
-  /** The outcomes of the last run that was started; undefined where there was none. */
-  readonly lastOutcomes: () => Promise<AsyncIterable<Pick<JournalChunk, 'records'>> | undefined>;
+  /** See `readKnownOutcomes`. */
+  readonly knownOutcomes: () => Promise<AsyncIterable<Pick<JournalChunk, 'records'>> | undefined>;
   readonly readQuotas: () => Promise<QuotaReading>;
   /** Entries in the table: counted, or approximate where it is too large to count. */
   readonly sizeUp: () => Promise<{ entries: number } | { entriesApproximate: number }>;
@@ -94,7 +94,7 @@ export async function planRun(
   });
   const readable = withoutArchived(listing, archived.add);
   const chosen = request.images ?? choose(readable, selection);
-  const outcomes = await ports.lastOutcomes();
+  const outcomes = await ports.knownOutcomes();
   const index = await ports.writeManifest(runId, outcomes ? separateNeighbours(chosen, outcomes) : chosen);
   if (index.count === 0) return refuse(nothingToRun(ports.bucket, listed, selection));
 

@@ -1,9 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
-import { likeSpelling } from '../../lib/look-alike.ts';
-import { normalisePerson } from '../../pipeline/table/image-rows.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import type { KeyNames } from '../../pipeline/table/records.ts';
-import { factsOfRecord } from './record-facts.ts';
+import { factsOfRecord, spellingOf } from './record-facts.ts';
 
 /** A person of the table: the name in the key, and the name that is shown where it is another one. */
 export interface NamedPerson {
@@ -35,8 +33,6 @@ const REST_PER_READ = 20;
 const WAIT_MS = 1_500;
 /** More people than this are not kept. */
 const MOST_NAMES = 50_000;
-
-const spellingOf = (name: string): string => normalisePerson(likeSpelling(name));
 
 /**
  * Keeps the names of the table's people and reads them again at most once a minute, and only when somebody types. While a large table

@@ -1,3 +1,5 @@
+import { likeSpelling } from '../../lib/look-alike.ts';
+import { normalisePerson } from '../../pipeline/table/image-rows.ts';
 import { type Item, textOf } from '../../pipeline/table/item.ts';
 import { imageNamedBy, type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
 
@@ -38,6 +40,9 @@ export function factsOfRecord(item: Item, keys: KeyNames, bucket: string): Recor
   }
   return facts;
 }
+
+/** A person's name as it was typed and as the table has it: also quotes and dashes of a phone are the same. */
+export const spellingOf = (name: string): string => normalisePerson(likeSpelling(name));
 
 /** A name `bucket/key` stays as it is: the bucket may have a folder of its own name, with other images. */
 function withoutBucket(name: string, bucket: string): string {

@@ -2,17 +2,15 @@ import { defined } from '../../lib/defined.ts';
 import { createLineSorter, type LineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile, readJsonLines } from '../../lib/disk/lines.ts';
 import { createTotalsByName, type TotalsByName } from '../../lib/disk/totals-by-name.ts';
-import { likeSpelling } from '../../lib/look-alike.ts';
 import { suggestNearest } from '../../lib/nearest.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { BucketImage } from '../../pipeline/images.ts';
-import { normalisePerson } from '../../pipeline/table/image-rows.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { countsOf, emptyTally, type KeyNames, RECORD_KINDS, type RecordKind } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../model/types.ts';
 import type { ManifestIndex } from '../plan/manifest.ts';
 import { createGivenImages, type GivenImages } from './given-images.ts';
-import { factsOfRecord, type RecordFacts } from './record-facts.ts';
+import { factsOfRecord, type RecordFacts, spellingOf } from './record-facts.ts';
 import {
   criteriaOf,
   type LeftOut,
@@ -31,7 +29,10 @@ export interface ScopeSources {
   readonly rows: readonly AsyncIterable<{ readonly items: readonly Item[] }>[];
   /** Every image of the bucket. */
   readonly images: AsyncIterable<BucketImage>;
-  /** The outcomes of the last run: an image belongs to a person also when its rows are gone. Absent where there was no run. */
+  /**
+   * The outcomes of earlier runs, the oldest first: an image belongs to the person of its newest outcome also when its rows are gone.
+   * Absent where there was no run.
+   */
   readonly outcomes?: AsyncIterable<{ readonly records: readonly OutcomeRecord[] }>;
   readonly writeManifest: (
     scopeId: string,
@@ -46,6 +47,9 @@ const TOP_PEOPLE = 20;
 const NAMES_TO_SUGGEST = 50_000;
 /** The source of a line about an image, as its first letter. */
 const [GIVEN, IMAGE, OUTCOME, ROWS] = ['g', 'i', 'o', 'r'];
+/** How a line about an outcome ends. */
+const [OF_PERSON, OF_ANOTHER] = ['+', '-'];
+const ORDER_DIGITS = 12;
 
 /** The records of one page that name the same image. */
 interface RowsOfImage {
@@ -212,11 +216,14 @@ async function readSources(
   };
   const readOutcomes = async () => {
     if (!outcomes || !matcher.takesOutcomes) return;
+    let known = 0;
     for await (const { records } of outcomes) {
       for (const { key, outcome } of records) {
         const person = outcome.kind === 'processed' ? outcome.resourceName : undefined;
-        if (person !== undefined && matcher.matches({ kind: 'entry', person }))
-          sorter.add(`${JSON.stringify(key)}\t${OUTCOME}`);
+        if (person === undefined) continue;
+        const answer = matcher.matches({ kind: 'entry', person }) ? OF_PERSON : OF_ANOTHER;
+        sorter.add(`${JSON.stringify(key)}\t${OUTCOME}${String(known).padStart(ORDER_DIGITS, '0')}${answer}`);
+        known += 1;
       }
       goOn();
       await sorter.flushIfLarge();
@@ -250,9 +257,6 @@ interface Matcher {
   readonly matches: (facts: RecordFacts) => boolean;
   readonly unknownPeople: () => readonly { readonly name: string; readonly suggestions: readonly string[] }[];
 }
-
-/** A person's name as it was typed and as the table has it: also quotes and dashes of a phone are the same. */
-const spellingOf = (name: string): string => normalisePerson(likeSpelling(name));
 
 function createMatcher({ people, from, to }: ScopeRequest): Matcher {
   const wanted = new Map((people ?? []).map((name) => [spellingOf(name), name]));
@@ -308,7 +312,8 @@ function createJoin(request: ScopeRequest, people: PeopleOfImages) {
       const rows = noRows();
       for (const value of values) {
         if (value[0] === GIVEN) isGiven = true;
-        else if (value[0] === OUTCOME) isOfPerson = true;
+        // In the order of the outcomes: the newest one counts.
+        else if (value[0] === OUTCOME) isOfPerson = value.endsWith(OF_PERSON);
         else if (value[0] === IMAGE) image = JSON.parse(value.slice(1));
         else addRows(rows, JSON.parse(value.slice(1)));
       }

@@ -1,5 +1,5 @@
 import type { ImageSelection } from '../model/types.ts';
-import { type RunRecord, type RunStore, runNumberOf } from './run-store.ts';
+import { type JournalChunk, type RunRecord, type RunStore, runNumberOf } from './run-store.ts';
 
 /** Longer chains are cut: the records must be wrong. */
 const MAX_CHAIN = 1_000;
@@ -64,6 +64,19 @@ export async function readHistory(store: Pick<RunStore, 'newestFirst'>): Promise
 export async function lastWholeRunEndedAt(store: Pick<RunStore, 'newestFirst'>): Promise<number | undefined> {
   const whole = (await readHistory(store)).find(({ plan }) => isWhole(plan.selection));
   return whole?.endedAt ?? whole?.startedAt;
+}
+
+/**
+ * The outcomes of these runs, the oldest first, so that the newest outcome of an image comes last; undefined where no run was started.
+ */
+export async function readKnownOutcomes(
+  store: Pick<RunStore, 'newestFirst' | 'journal'>,
+): Promise<AsyncIterable<JournalChunk> | undefined> {
+  const runs = await readHistory(store);
+  if (runs.length === 0) return;
+  return (async function* () {
+    for (const { runId } of runs.toReversed()) yield* store.journal(runId, 0);
+  })();
 }
 
 const newerFirst = (a: RunRecord, b: RunRecord): number =>

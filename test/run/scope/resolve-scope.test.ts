@@ -139,6 +139,17 @@ describe('a scope by people', () => {
     expect(manifest).toEqual(['a1.png', 'a2.png', 'c1.png']);
   });
 
+  it('has no image that a newer outcome stored for somebody else', async () => {
+    const [asAna, asBob] = [outcome('c1.png', 'Ana Bel'), outcome('c1.png', 'Bob Ray')];
+    expect((await scopeOf({ people: ['Ana Bel'] }, { rows, images, outcomes: [asAna, asBob] })).manifest).toEqual([
+      'a1.png',
+      'a2.png',
+    ]);
+    expect((await scopeOf({ people: ['Ana Bel'] }, { rows, images, outcomes: [asBob, asAna] })).manifest).toContain(
+      'c1.png',
+    );
+  });
+
   it('keeps a person called __proto__ apart', async () => {
     const odd = [...rows, entry('__proto__', '2025-09-01', 'b1.png')];
     const { scope } = await scopeOf({ people: ['__proto__'] }, { rows: odd, images });
