@@ -1,6 +1,7 @@
 import { systemClock } from '../src/lib/clock.ts';
-import type { Drive, EnginePorts } from '../src/run/engines/local/engine.ts';
-import { createLiveRun, type LiveRun, type RunRules } from '../src/run/engines/local/live-run.ts';
+import type { Drive } from '../src/run/engines/engine.ts';
+import type { EnginePorts } from '../src/run/engines/local/engine.ts';
+import { createLiveRun, type LiveRun, type RunRules } from '../src/run/engines/reducer/live-run.ts';
 import type { PaceSetting } from '../src/run/model/types.ts';
 
 /** What the benchmarks of a run share: rules that halt nothing, and ports that cost nothing. */

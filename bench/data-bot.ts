@@ -2,6 +2,7 @@ import { flushTable } from '../src/backup/flush/flush.ts';
 import { restoreBackup } from '../src/backup/restore/restore.ts';
 import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
+import { TIMESHEETS } from '../src/pipeline/profile/timesheets.ts';
 import { memoryJobs } from '../test/support/memory/memory-jobs.ts';
 import { BUCKET, clientsOf } from './stand-in-process.ts';
 
@@ -12,7 +13,7 @@ import { BUCKET, clientsOf } from './stand-in-process.ts';
 const [url = '', table = ''] = process.argv.slice(2);
 const { dynamodb, s3 } = clientsOf(url);
 const location = { s3, bucket: BUCKET, prefix: `${table}-${Date.now()}/` };
-const ports = { dynamodb, location, clock: systemClock, random: Math.random, jobs: memoryJobs() };
+const ports = { dynamodb, location, profile: TIMESHEETS, clock: systemClock, random: Math.random, jobs: memoryJobs() };
 const mayWrite = () => {};
 
 async function measured<T>(step: string, work: () => Promise<T>): Promise<T> {

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../src/lib/clock.ts';
 import { createAwsClients, createInvokeClient } from '../src/pipeline/aws.ts';
 import { createOcrFunction } from '../src/pipeline/invoke/ocr-function.ts';
+import { TIMESHEETS } from '../src/pipeline/profile/timesheets.ts';
 import { drive } from '../src/run/engines/local/engine.ts';
 import { encodeCheckpoint } from '../src/run/store/checkpoint.ts';
 import { createRunStore } from '../src/run/store/run-store.ts';
-import { openControlTable } from '../src/state/control-table.ts';
+import { openControlTable } from '../src/state/table/control-table.ts';
 import { completed, liveRun, numbered, quietPorts } from './bench-run.ts';
 import { setWorld, startLocalAwsProcess } from './local-aws.ts';
 import { measurePass } from './measure-pass.ts';
@@ -31,13 +32,14 @@ export async function runEngineBenchmark(report: Report): Promise<void> {
       tableName: `bench-${randomUUID()}`,
       clock: systemClock,
     });
-    const store = createRunStore(table, 'bench');
-    const client = createInvokeClient({ timeoutMs: 60_000, maxSockets: maxInFlight });
+    const store = createRunStore(table, 'bench', TIMESHEETS.reply);
+    const client = createInvokeClient({ like: clients.lambda, timeoutMs: 60_000, maxSockets: maxInFlight });
     const ocr = createOcrFunction({
       client,
       functionName: 'TimesheetOCR-ocr-dev',
       bucket: 'timesheetocr-input-dev-016164185850',
       keyEncoding: 'raw',
+      profile: TIMESHEETS,
     });
     const run = liveRun(images, { kind: 'fixed', perMinute: 10_000_000 }, maxInFlight);
     await table.create({ pk: 'run#r-0001', sk: 'run' }, {});
@@ -104,10 +106,11 @@ export async function runPaceBenchmark(report: Report): Promise<void> {
       concurrency: { account: 10_000, unreserved: 10_000 },
     });
     const ocr = createOcrFunction({
-      client: createInvokeClient({ timeoutMs: 60_000, maxSockets: 200 }),
+      client: createInvokeClient({ like: createAwsClients().lambda, timeoutMs: 60_000, maxSockets: 200 }),
       functionName: 'TimesheetOCR-ocr-dev',
       bucket: 'timesheetocr-input-dev-016164185850',
       keyEncoding: 'raw',
+      profile: TIMESHEETS,
     });
     const starts: number[] = [];
     const driving = drive(liveRun(100_000, { kind: 'fixed', perMinute }, 200), {

@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { csvBytes } from '../src/lib/csv/write.ts';
 import { createAwsClients } from '../src/pipeline/aws.ts';
+import { TIMESHEETS } from '../src/pipeline/profile/timesheets.ts';
 import { diffWithBackup } from '../src/results/diff/diff.ts';
 import { failureCsvColumns } from '../src/results/failures/failure-columns.ts';
 import { reconcile } from '../src/results/reconcile/reconcile.ts';
@@ -28,7 +29,10 @@ async function diff([
   const local = { endpoint, region: 'us-east-1', credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' } };
   const s3 = new S3Client({ ...local, forcePathStyle: true });
   const dynamodb = new DynamoDBClient(local);
-  const found = await diffWithBackup({ dynamodb, location: { s3, bucket, prefix } }, { table, backupId });
+  const found = await diffWithBackup(
+    { dynamodb, location: { s3, bucket, prefix }, profile: TIMESHEETS },
+    { table, backupId },
+  );
   const { removed, changed, added } = found.totals;
   if (removed + changed !== Number(differing) || added > 0) throw new Error(`Found ${JSON.stringify(found.totals)}`);
   await found.dispose();
@@ -78,7 +82,7 @@ async function reconcileAll([keys = '0']: string[]): Promise<void> {
   const number = Number(keys);
   const found = await reconcile(
     { manifest: manifest(number), journal: journal(number), rows: [rows(number)] },
-    { keys: { hash: 'ResourceName', range: 'DateProjectCode' } },
+    { keys: { hash: 'ResourceName', range: 'DateProjectCode', profile: TIMESHEETS } },
   );
   if (found.totals.images !== number) throw new Error(`Reconciled ${found.totals.images} images`);
   await found.dispose();

@@ -1,6 +1,7 @@
 import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { makeBackup } from '../src/backup/write/make-backup.ts';
 import { systemClock } from '../src/lib/clock.ts';
+import { TIMESHEETS } from '../src/pipeline/profile/timesheets.ts';
 import { toSdkItem } from '../test/support/aws/items.ts';
 import { timesheetEntry } from '../test/support/aws/pipeline-table.ts';
 import { fill, startServer } from './local-aws.ts';
@@ -20,7 +21,7 @@ export async function runDiffBenchmark(report: Report): Promise<void> {
       await fill(dynamodb, table, items);
       const location = { s3, bucket: BUCKET, prefix: `diff-${table}/` };
       const { record } = await makeBackup(
-        { dynamodb, location, clock: systemClock, random: Math.random },
+        { dynamodb, location, profile: TIMESHEETS, clock: systemClock, random: Math.random },
         { table, by: 'bench' },
       );
       // One of every 100 items: a third of them removed, the others with different hours.

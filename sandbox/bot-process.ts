@@ -13,8 +13,8 @@ const MOST_LAST_LINES = 12;
 /** Node stores compiled code here. The second start of the bot takes half the time. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'rescan-bot-compile-cache');
 /** The flags of `npm start`, and its environment for the C library. */
-const MALLOC = { MALLOC_ARENA_MAX: '2' };
-const V8_FLAGS = ['--max-semi-space-size=16', '--max-old-space-size=1000'];
+const MALLOC = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
+const V8_FLAGS = ['--max-semi-space-size=8', '--max-old-space-size=400'];
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** `kill` sends SIGKILL like a crash, `stop` sends SIGTERM like a deploy. */
@@ -47,6 +47,8 @@ export interface BotProcess {
 export function createBotProcess(options: {
   environment: Readonly<Record<string, string | undefined>>;
   logPath: string;
+  /** Another program than src/main.ts. */
+  main?: string;
   /** Whether the bot answers; `start` waits for it. */
   isUp: () => Promise<boolean>;
   onEnded?: (how: string, lastErrorLines: readonly string[]) => void;
@@ -75,7 +77,7 @@ export function createBotProcess(options: {
   }
 
   function spawned(): Promise<void> {
-    const started = spawn(process.execPath, [...V8_FLAGS, MAIN], {
+    const started = spawn(process.execPath, [...V8_FLAGS, options.main ?? MAIN], {
       env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...MALLOC, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

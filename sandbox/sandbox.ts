@@ -1,15 +1,33 @@
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import type { InvoiceTable } from './aws/ocr/team.ts';
 import type { TableKeys } from './aws/ocr/timesheet.ts';
-import { type LocalAws, startLocalAws } from './aws/server.ts';
+import { type LocalAws, PIPELINE_NAMES, startLocalAws } from './aws/server.ts';
 import { type BotProcess, createBotProcess } from './bot-process.ts';
+import { startSecondPipeline, TWO_PIPELINES_SEED } from './second-pipeline.ts';
 import { type LocalSlack, startLocalSlack } from './slack/server.ts';
 import { type PageServer, startPageServer } from './web/server.ts';
 
 /** Long enough to be seen, short enough to wait for. */
 const TABLE_CHANGE_MS = 200;
+
+export const ENGINES = ['local', 'step-functions'] as const;
+export type Engine = (typeof ENGINES)[number];
+/** What a bot needs to install and to use a state machine of the local AWS. */
+const STATE_MACHINE = {
+  STATE_MACHINE_ROLE: 'arn:aws:iam::016164185850:role/rescan-bot-state-machine',
+};
+
+/** The pipeline of the local AWS, for a bot whose settings may name another one. */
+const NAMES = {
+  IMAGE_BUCKET: PIPELINE_NAMES.bucket,
+  OCR_FUNCTION: PIPELINE_NAMES.functionName,
+  TABLE: PIPELINE_NAMES.table,
+  CONTROL_BUCKET: PIPELINE_NAMES.controlBucket,
+};
 
 export interface SandboxOptions {
   /** Which parts to start. The bot starts only with both. */
@@ -20,10 +38,24 @@ export interface SandboxOptions {
   readonly port: number;
   readonly seedTable: 'full' | 'empty';
   /** The table and the function of another team. */
-  readonly pipeline?: { readonly table: string; readonly functionName: string; readonly keys: TableKeys };
+  readonly pipeline?: {
+    readonly table: string;
+    readonly functionName: string;
+    readonly keys?: TableKeys;
+    /** It reads invoices, and the bot has their profile. */
+    readonly invoices?: InvoiceTable;
+  };
+  /** Two pipelines in two AWS accounts, `dev` and `prod`, with these settings for both; the second account uses `port` + 4. */
+  readonly twoPipelines?: { readonly settings: Readonly<Record<string, string>>; readonly prodEndpoint?: string };
+  /** What invokes the function where a plan does not name it. Undefined: as the environment says. */
+  readonly engine?: Engine;
   /** The environment for the bot. Connection settings are replaced by those of the sandbox; all others apply. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly logPath: string;
+  /** The program of the bot, where it is not src/main.ts. */
+  readonly botMain?: string;
+  /** How the local Slack reaches the bot. Default: over Socket Mode. Over HTTP the bot listens on `port` + 3. */
+  readonly slackOver?: 'socket' | 'http';
   /** Time limit for acknowledgements and triggers, in ms. Default: 3,000 as in Slack. Use more on a slow machine. */
   readonly slackWaitsMs?: number;
   /** Called when the bot exits without a request, with the last lines of its stderr. */
@@ -33,6 +65,8 @@ export interface SandboxOptions {
 export interface Sandbox {
   readonly slack?: LocalSlack;
   readonly aws?: LocalAws;
+  /** The AWS account of the second pipeline. */
+  readonly prodAws?: LocalAws;
   readonly bot?: BotProcess;
   /** The page for the browser, when the local Slack runs. */
   readonly page?: PageServer;
@@ -42,6 +76,9 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
+const SIGNING_SECRET = 'sandboxsigningsecret0123456789ab';
+/** The profile of the invoices. */
+const INVOICES = fileURLToPath(new URL('./aws/ocr/invoices.yml', import.meta.url));
 const MANIFEST = fileURLToPath(new URL('../manifest.yml', import.meta.url));
 
 /**
@@ -65,10 +102,15 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         })
       : undefined;
     if (aws) started.push(aws);
+    const botPort = options.slackOver === 'http' ? await portOfBot(options.port) : undefined;
     const slack = options.slack
       ? await startLocalSlack({
           port: options.port,
           manifest: MANIFEST,
+          ...(options.twoPipelines ? { seed: TWO_PIPELINES_SEED } : {}),
+          ...(botPort === undefined
+            ? {}
+            : { requestUrl: { url: `http://127.0.0.1:${botPort}/slack/events`, signingSecret: SIGNING_SECRET } }),
           ...(options.slackWaitsMs === undefined
             ? {}
             : { acknowledgeWithinMs: options.slackWaitsMs, triggerLifeMs: options.slackWaitsMs }),
@@ -84,15 +126,32 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     if (page) started.push(page);
 
     const stopFile = options.environment.STOP_FILE ?? join(tmpdir(), 'STOP_RESCAN');
+    const second = options.twoPipelines
+      ? await startSecondPipeline({
+          ...options,
+          ...options.twoPipelines,
+          settings: { ...STATE_MACHINE, ...options.twoPipelines.settings },
+          port: options.port === 0 ? 0 : options.port + 4,
+          tableChangeMs: TABLE_CHANGE_MS,
+          stopFile,
+        })
+      : undefined;
+    if (second) started.push(second);
     const environment = {
       ...(slack
         ? {
             SLACK_API_URL: `${slack.url}/api/`,
             SLACK_BOT_TOKEN: 'xoxb-sandbox',
-            SLACK_APP_TOKEN: 'xapp-sandbox',
-            SLACK_CHANNELS: 'C0TIMESHEET',
-            OPERATORS: 'U0OPERATOR,U0APPROVER',
-            APPROVERS: 'U0APPROVER',
+            ...(botPort === undefined
+              ? { SLACK_APP_TOKEN: 'xapp-sandbox' }
+              : { SLACK_MODE: 'http', SLACK_SIGNING_SECRET: SIGNING_SECRET, HTTP_PORT: String(botPort) }),
+            ...(second
+              ? { PIPELINES_FILE: second.file }
+              : {
+                  SLACK_CHANNELS: 'C0TIMESHEET',
+                  OPERATORS: 'U0OPERATOR,U0APPROVER',
+                  APPROVERS: 'U0APPROVER',
+                }),
           }
         : {}),
       ...(aws
@@ -101,15 +160,28 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
             AWS_REGION: 'us-east-1',
             AWS_ACCESS_KEY_ID: 'sandbox',
             AWS_SECRET_ACCESS_KEY: 'sandbox',
+            ...(slack ? {} : NAMES),
+            ...(second ? {} : STATE_MACHINE),
+            ...(options.engine ? { RUN_ENGINE: options.engine } : {}),
+            ...(options.pipeline?.invoices ? { PROFILE_FILE: INVOICES } : {}),
             ...(options.pipeline ? { TABLE: options.pipeline.table, OCR_FUNCTION: options.pipeline.functionName } : {}),
           }
         : {}),
     };
     if (slack && aws) {
       bot = createBotProcess({
-        environment: { ...environment, ...ownSettings(options.environment), ...connections(environment) },
+        environment: {
+          ...environment,
+          ...ownSettings(options.environment),
+          // It is in the file.
+          ...(second ? { STOP_FILE: '' } : {}),
+          ...connections(environment),
+          ...(options.engine ? { RUN_ENGINE: options.engine } : {}),
+          ...(botPort === undefined ? {} : { HTTP_PORT: String(botPort), HTTP_HOST: '127.0.0.1' }),
+        },
         logPath: options.logPath,
-        isUp: () => isConnected(slack.url),
+        ...(options.botMain === undefined ? {} : { main: options.botMain }),
+        isUp: () => (botPort === undefined ? isConnected(slack.url) : slack.verifyUrl()),
         ...(options.onBotEnded ? { onEnded: options.onBotEnded } : {}),
       });
       const running = bot;
@@ -119,6 +191,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     return {
       ...(slack ? { slack } : {}),
       ...(aws ? { aws } : {}),
+      ...(second ? { prodAws: second.aws } : {}),
       ...(bot ? { bot } : {}),
       ...(page ? { page } : {}),
       environment,
@@ -151,6 +224,16 @@ export class SandboxPortError extends Error {
   }
 }
 
+/** The port for the bot; any free one where the sandbox uses free ports. */
+async function portOfBot(port: number): Promise<number> {
+  if (port !== 0) return port + 3;
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
 /** Whether a bot has a Socket Mode connection to the local Slack. */
 async function isConnected(slackUrl: string): Promise<boolean> {
   const state = z.looseObject({ connections: z.array(z.unknown()) });
@@ -158,7 +241,7 @@ async function isConnected(slackUrl: string): Promise<boolean> {
   return seen.success && seen.data.connections.length > 0;
 }
 
-/** The environment of the bot without connection settings, so that it cannot reach another AWS or another Slack. */
+/** The environment of the bot without connection settings, so that it cannot reach another AWS or another Slack, or page anyone. */
 const ownSettings = (environment: SandboxOptions['environment']) =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => !isConnection(name)));
 
@@ -170,4 +253,6 @@ const connections = (environment: Readonly<Record<string, string>>) =>
  * `SLACK_API_URL`, …
  */
 const isConnection = (name: string): boolean =>
-  /^AWS_|^SLACK_(?:API_URL|BOT_TOKEN|APP_TOKEN|SIGNING_SECRET)$|^(?:https?|all)_proxy$/i.test(name);
+  /^(?:WEBHOOK_|PAGERDUTY_)|^AWS_|^SLACK_(?:API_URL|BOT_TOKEN|APP_TOKEN|SIGNING_SECRET|MODE)$|^(?:https?|all)_proxy$/i.test(
+    name,
+  );

@@ -9,6 +9,10 @@ const invocationsSchema = z.looseObject({
   last: z.array(z.looseObject({ key: z.string(), startedAt: z.number(), endedAt: z.number() })),
 });
 
+const callsSchema = z.object({
+  calls: z.array(z.object({ caller: z.string(), operation: z.string(), at: z.number() })),
+});
+
 /** Reads and changes the settings of the local AWS, and reads the invocations of its function. */
 export function createWorld(url: string) {
   return {
@@ -22,6 +26,10 @@ export function createWorld(url: string) {
     },
     async invocations() {
       return invocationsSchema.parse(await (await fetch(`${url}/sandbox/invocations`)).json());
+    },
+    /** The last calls that changed something, oldest first: the caller by its access key id, and the time in epoch ms. */
+    async calls() {
+      return callsSchema.parse(await (await fetch(`${url}/sandbox/callers`)).json()).calls;
     },
   };
 }

@@ -1,13 +1,15 @@
 import { startBot } from './app/bot.ts';
+import { HttpPortError } from './http/server.ts';
 import { SettingsError } from './lib/environment.ts';
 import { createLogger } from './lib/log.ts';
 import { FaultError } from './pipeline/fault.ts';
-import { readSettings } from './settings.ts';
-import { ControlTableError } from './state/control-table.ts';
+import { readBotSettings } from './settings.ts';
+import { SlackTokenError } from './slack/client/receiver/connection.ts';
+import { ControlTableError } from './state/table/control-table.ts';
 
 async function main(): Promise<void> {
-  const settings = readSettings(process.env);
-  const logger = createLogger(settings.logLevel);
+  const settings = readBotSettings(process.env);
+  const logger = createLogger(settings.process.logLevel);
   // The Socket Mode client rejects a promise of its own when its connection drops, and reconnects. A run must continue.
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
   let isStopping = false;
@@ -21,7 +23,7 @@ async function main(): Promise<void> {
       setTimeout(() => {
         logger.error('the shutdown takes too long: exiting now');
         process.exit(1);
-      }, settings.shutdownMs);
+      }, settings.process.shutdownMs);
       starting
         .then((stop) => stop())
         .then(
@@ -41,6 +43,10 @@ main().catch((error: unknown) => {
     for (const line of error.lines) console.error(`  ${line}`);
   } else if (error instanceof ControlTableError || error instanceof FaultError) {
     console.error(`rescan-bot cannot start. Nothing was done.\n  ${error.fault.message}\n  ${error.fault.fix}`);
+  } else if (error instanceof SlackTokenError) {
+    console.error(`rescan-bot cannot start. No image was processed and no record was changed.\n  ${error.message}`);
+  } else if (error instanceof HttpPortError) {
+    console.error(`rescan-bot cannot start. Nothing was done.\n  ${error.message}`);
   } else {
     console.error('rescan-bot cannot start:', error);
   }

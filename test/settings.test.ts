@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SettingsError } from '../src/lib/environment.ts';
 import { readSettings, SETTINGS } from '../src/settings.ts';
+import { slackModeOf } from '../src/slack/client/receiver/slack-mode.ts';
 
 const needed = { SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_CHANNELS: 'C01' };
 const linesOf = (environment: Record<string, string>): readonly string[] => {
@@ -77,6 +78,65 @@ describe('settings', () => {
     expect(linesOf({ ...needed, ...given })).toEqual([line]);
   });
 
+  const both = { SLACK_APP_TOKEN: 'xapp-1', SLACK_SIGNING_SECRET: '0123456789abcdef' };
+  test.each([
+    [
+      { ...both },
+      'SLACK_MODE is not set (default auto). Allowed: socket or http, because SLACK_APP_TOKEN and SLACK_SIGNING_SECRET are both set.',
+    ],
+    [
+      { SLACK_APP_TOKEN: '' },
+      'SLACK_APP_TOKEN is not set. Allowed: an app-level token (xapp-…), or SLACK_SIGNING_SECRET in its place for Slack over HTTP.',
+    ],
+    [
+      { SLACK_APP_TOKEN: '', SLACK_MODE: 'socket' },
+      'SLACK_APP_TOKEN is not set. Allowed: an app-level token (xapp-…), because SLACK_MODE is socket.',
+    ],
+    [
+      { ...both, SLACK_MODE: 'http' },
+      'HTTP_PORT is not set. Allowed: a port, because Slack reaches the bot over HTTP.',
+    ],
+    [
+      { SLACK_MODE: 'http', HTTP_PORT: '8080' },
+      'SLACK_SIGNING_SECRET is not set. Allowed: the signing secret of the app, because SLACK_MODE is http.',
+    ],
+    [
+      { SLACK_SIGNING_SECRET: 'too-short', SLACK_APP_TOKEN: '' },
+      'SLACK_SIGNING_SECRET is too-s…. Allowed: a signing secret: 16 to 128 letters and digits, or empty.',
+    ],
+    [{ HTTP_PORT: '0' }, 'HTTP_PORT is "0". Allowed: a whole number from 1 to 65535, or empty.'],
+  ])('that leave open how Slack reaches the bot are refused: %o', (given, line) => {
+    expect(linesOf({ ...needed, ...given })).toEqual([line]);
+  });
+
+  const safe = 'Allowed: an https URL (http only for 127.0.0.1), or empty.';
+  test.each([
+    [
+      { WEBHOOK_URL: 'https://a.example/x' },
+      'WEBHOOK_SECRET is not set. Allowed: a secret of at least 16 characters, because WEBHOOK_URL is set.',
+    ],
+    [{ WEBHOOK_URL: 'http://a.example/x', WEBHOOK_SECRET: 'x'.repeat(16) }, `WEBHOOK_URL is http:…. ${safe}`],
+    [{ WEBHOOK_URL: 'file:///etc/passwd', WEBHOOK_SECRET: 'x'.repeat(16) }, `WEBHOOK_URL is file:…. ${safe}`],
+    [
+      { PAGERDUTY_ROUTING_KEY: 'topsecret' },
+      'PAGERDUTY_ROUTING_KEY is topse…. Allowed: a key of 32 letters and digits, or empty.',
+    ],
+    [
+      { PAGERDUTY_URL: 'http://events.pagerduty.com' },
+      'PAGERDUTY_URL is "http://events.pagerduty.com". Allowed: an https URL (http only for 127.0.0.1).',
+    ],
+  ])('of a webhook that is not signed or not encrypted are refused, and no secret is printed: %o', (given, line) => {
+    expect(linesOf({ ...needed, ...given })).toEqual([line]);
+  });
+
+  test('choose how Slack reaches the bot by what is set, and SLACK_MODE decides where both are', () => {
+    const modeOf = (given: Record<string, string>) => slackModeOf(readSettings({ ...needed, ...given }));
+    expect(modeOf({})).toBe('socket');
+    expect(modeOf({ ...both, SLACK_APP_TOKEN: '', HTTP_PORT: '8080' })).toBe('http');
+    expect(modeOf({ ...both, SLACK_MODE: 'http', HTTP_PORT: '8080' })).toBe('http');
+    expect(modeOf({ ...both, SLACK_MODE: 'socket', HTTP_PORT: '8080' })).toBe('socket');
+  });
+
   test('that contradict each other are listed beside malformed ones', () => {
     expect(linesOf({ ...needed, PACE: '0', CONTROL_TABLE: 'TimesheetOCR-dev' })).toHaveLength(2);
   });
@@ -116,7 +176,8 @@ describe('the list of settings for the docs', () => {
 
   test('has no default exactly where the setting is required', () => {
     const required = SETTINGS.filter(({ defaultText }) => defaultText === undefined).map(({ variable }) => variable);
-    expect(required).toEqual(Object.keys(needed));
-    expect(linesOf({})).toHaveLength(required.length);
+    expect(required).toEqual(['SLACK_BOT_TOKEN', 'SLACK_CHANNELS']);
+    // And one way for requests of Slack to reach the bot.
+    expect(linesOf({})).toHaveLength(required.length + 1);
   });
 });

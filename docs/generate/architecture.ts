@@ -4,6 +4,7 @@ import { type Import, LAYERS, readImports } from '../../test/architecture/import
 const PURPOSE: Readonly<Record<string, string>> = {
   app: 'puts the parts together',
   slack: 'what people see and press',
+  http: 'health, readiness, metrics',
   checklist: 'steps, preconditions, autopilot, audit',
   approvals: 'two-person approval',
   results: 'what a run came to',
@@ -18,7 +19,8 @@ const SANDBOX_PARTS = ['tour', 'web', 'slack', 'aws'];
 
 const partOf = (file: string): string => {
   const [, folder = '', ...rest] = file.split('/');
-  return rest.length === 0 ? 'entry' : folder;
+  // The settings belong to the entry, not to a layer.
+  return rest.length === 0 || folder === 'settings' ? 'entry' : folder;
 };
 
 /** Arrows of a Mermaid flow chart between the folders directly below `top`. Imports of and by a file that is in no folder do not count. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { request as forward } from 'node:http';
+import { Agent, request as forward } from 'node:http';
 import { startFauxqs } from 'fauxqs';
 import { sendXmlError } from './http.ts';
 import type { World } from './world.ts';
@@ -8,6 +8,8 @@ export interface LocalS3 {
   /** The address for callers that the simulated faults do not affect: the function and the seed. */
   readonly url: string;
   createBucket(name: string): void;
+  /** Stores an object without a signature and without faults: for the seed, with a tenth of the work of the SDK. */
+  put(bucket: string, key: string, body: Buffer | string, contentType: string): Promise<void>;
   answer(request: IncomingMessage, response: ServerResponse): Promise<void>;
   close(): Promise<void>;
 }
@@ -66,6 +68,7 @@ const withArchived = (listing: string, archived: readonly string[]): string => {
 /** fauxqs with the simulated faults in front. Requests are passed on as streams; nothing is kept in memory. */
 export async function startS3(world: () => World, imageBucket: string): Promise<LocalS3> {
   const server = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
+  const agent = new Agent({ keepAlive: true });
   const writing = new Map<string, Promise<unknown>>();
   /** Conditional writes of one object are made one after another. */
   async function inTurn(path: string, write: () => Promise<void>): Promise<void> {
@@ -121,6 +124,19 @@ export async function startS3(world: () => World, imageBucket: string): Promise<
   return {
     url: `http://127.0.0.1:${server.port}`,
     createBucket: (name) => void server.createBucket(name),
+    put(bucket, key, body, contentType) {
+      const path = `/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+      const headers = { 'content-type': contentType, 'content-length': Buffer.byteLength(body) };
+      return new Promise((resolve, reject) => {
+        const put = forward({ host: '127.0.0.1', port: server.port, method: 'PUT', path, headers, agent }, (reply) => {
+          reply.resume();
+          if (reply.statusCode === 200) reply.once('end', resolve);
+          else reject(new Error(`The seed of ${bucket}/${key} was answered with ${reply.statusCode}`));
+        });
+        put.once('error', reject);
+        put.end(body);
+      });
+    },
     async answer(request, response) {
       const { expiredCredentials, accessDenied, bucketMissing, archived } = world();
       const url = new URL(request.url ?? '/', 'http://localhost');
@@ -151,6 +167,9 @@ export async function startS3(world: () => World, imageBucket: string): Promise<
         if (!(await isRefused(condition, request, response))) await passOn(request, response);
       });
     },
-    close: () => server.stop(),
+    async close() {
+      agent.destroy();
+      await server.stop();
+    },
   };
 }

@@ -9,23 +9,21 @@ import {
   waitUntilTableExists,
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb';
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import {
-  EARLIER_OCR_VERSION,
-  type Item,
-  recordsOf,
-  seedKey,
-  seedTimesheet,
-  type TableKeys,
-  withKeys,
-} from './ocr/timesheet.ts';
+import type { Team } from './ocr/team.ts';
+import { EARLIER_OCR_VERSION, type Item, seedKey, seedTimesheet, type TableKeys, withKeys } from './ocr/timesheet.ts';
 import { drawTimesheet } from './png.ts';
+import type { LocalS3 } from './s3.ts';
 
 export interface SeedNames {
   readonly bucket: string;
   readonly table: string;
   readonly keys?: TableKeys | undefined;
+  readonly team: Team;
 }
+
+/** What tells two records of the pipeline apart. */
+const keyText = ({ ResourceName, DateProjectCode, InvoiceNumber }: Item): string =>
+  JSON.stringify([ResourceName, DateProjectCode, InvoiceNumber]);
 
 const EARLIER = Date.parse('2025-09-08T06:30:00Z');
 const AT_ONCE = 32;
@@ -39,9 +37,8 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unk
 }
 
 /** The images, and some objects that are not images to process. The same count always gives the same objects. */
-export async function seedBucket(s3: S3Client, { bucket }: SeedNames, images: number): Promise<void> {
-  const put = (Key: string, Body: Buffer | string, ContentType: string) =>
-    s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType }));
+export async function seedBucket(s3: LocalS3, { bucket }: SeedNames, images: number): Promise<void> {
+  const put = (key: string, body: Buffer | string, type: string) => s3.put(bucket, key, body, type);
   await put('quicksight-data/export.csv', 'ResourceName,Hours\n', 'text/csv');
   await put('quicksight-data/chart.png', drawTimesheet('{}'), 'image/png');
   await put('dictionaries/projects.json', '{}', 'application/json');
@@ -63,7 +60,7 @@ export async function createPipelineTable(dynamodb: DynamoDBClient, { table, key
 }
 
 /** A table of another team: with other keys, and without indexes. */
-const tableWithKeys = (table: string, { hash, range }: TableKeys) =>
+const tableWithKeys = (table: string, { hash, range, rangeType }: TableKeys) =>
   new CreateTableCommand({
     TableName: table,
     BillingMode: 'PAY_PER_REQUEST',
@@ -71,10 +68,10 @@ const tableWithKeys = (table: string, { hash, range }: TableKeys) =>
       { AttributeName: hash, KeyType: 'HASH' },
       ...(range === undefined ? [] : [{ AttributeName: range, KeyType: 'RANGE' as const }]),
     ],
-    AttributeDefinitions: [hash, ...(range === undefined ? [] : [range])].map((AttributeName) => ({
-      AttributeName,
-      AttributeType: 'S' as const,
-    })),
+    AttributeDefinitions: [
+      { AttributeName: hash, AttributeType: 'S' as const },
+      ...(range === undefined ? [] : [{ AttributeName: range, AttributeType: rangeType ?? ('S' as const) }]),
+    ],
   });
 
 const pipelineTable = (table: string) =>
@@ -127,30 +124,19 @@ export async function deletePipelineTable(dynamodb: DynamoDBClient, { table }: S
  * The records of an earlier rescan: the entries of every image by an older OCR version, and three that were corrected
  * by hand (no image).
  */
-export async function seedTable(dynamodb: DynamoDBClient, { table, keys }: SeedNames, images: number): Promise<void> {
+export async function seedTable(
+  dynamodb: DynamoDBClient,
+  { table, keys, team }: SeedNames,
+  images: number,
+): Promise<void> {
   const items = new Map<string, Item>();
-  const keep = (item: Item) => items.set(`${item.ResourceName?.S}\0${item.DateProjectCode?.S}`, item);
+  const keep = (item: Item) => items.set(keyText(item), item);
   for (let index = 0; index < images; index++) {
     const sheet = seedTimesheet(index);
-    for (const item of recordsOf(sheet, seedKey(sheet, index), EARLIER + index * 1_000, EARLIER_OCR_VERSION))
+    for (const item of team.recordsOf(sheet, seedKey(sheet, index), EARLIER + index * 1_000, EARLIER_OCR_VERSION))
       keep(item);
   }
-  for (const [date, hours] of [
-    ['2025-08-11', '3.5'],
-    ['2025-08-12', '7'],
-    ['2025-08-13', '1.25'],
-  ] as const)
-    keep({
-      ResourceName: { S: 'Nik_Coultas' },
-      DateProjectCode: { S: `${date}#PJ099999` },
-      Date: { S: date },
-      ProjectCode: { S: 'PJ099999' },
-      ProjectName: { S: 'Corrected by hand' },
-      Hours: { N: hours },
-      ResourceNameDisplay: { S: 'Nik Coultas' },
-      YearMonth: { S: '2025-08' },
-      ProjectCodeGSI: { S: 'PJ099999' },
-    });
+  for (const item of team.byHand) keep(item);
   const all = [...items.values()].map((item) => withKeys(item, keys));
   const batches = Array.from({ length: Math.ceil(all.length / 25) }, (_, place) =>
     all.slice(place * 25, place * 25 + 25),

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { isForeignOrigin, refusalOfAccess } from '../slack/access.ts';
+import { createBrokenAnswers, isLambda } from './broken-answers.ts';
+import { callerOf, createCallers, OBSERVER } from './callers.ts';
 import { AUTO_SCALING, startDynamoDb } from './dynamodb/server.ts';
 import { readBody, readJson, refusalOfSignature, sendJson, sendJsonError } from './http.ts';
 import { createFunctionTable } from './lambda/function-table.ts';
@@ -12,12 +14,15 @@ import { createLogRing } from './logs/log-ring.ts';
 import { createLogs } from './logs/logs.ts';
 import { createMetricStore } from './logs/metric-store.ts';
 import { createMetrics, sendMetricsError } from './logs/metrics.ts';
+import { invoiceTeam } from './ocr/invoice.ts';
+import { type InvoiceTable, invoiceKeys, TIMESHEET_TEAM } from './ocr/team.ts';
 import type { TableKeys } from './ocr/timesheet.ts';
 import { createQuotas } from './quotas.ts';
 import { startS3 } from './s3.ts';
 import { createPipelineTable, deletePipelineTable, seedBucket, seedTable } from './seed.ts';
+import { createStepFunctions } from './step-functions/api.ts';
 import { createViews } from './views.ts';
-import { defaultWorld, turnDials, type World, WorldError } from './world.ts';
+import { between, defaultWorld, turnDials, type World, WorldError } from './world.ts';
 
 export interface LocalAwsOptions {
   /** 0: any free port. */
@@ -31,6 +36,8 @@ export interface LocalAwsOptions {
   readonly functionName?: string;
   /** The key attributes of the table, where they have other names. */
   readonly keys?: TableKeys;
+  /** The pipeline of another team, which reads invoices (ocr/invoices.yml). */
+  readonly invoices?: InvoiceTable;
   readonly controlBucket?: string;
   /** How long a table stays CREATING or DELETING, ms; 0 when absent. */
   readonly tableChangeMs?: number;
@@ -64,31 +71,48 @@ function seededNumbers(seed: number): () => number {
   };
 }
 
+/** The names of the pipeline where nothing else is asked for. */
+export const PIPELINE_NAMES = {
+  bucket: 'timesheetocr-input-dev-016164185850',
+  functionName: 'TimesheetOCR-ocr-dev',
+  table: 'TimesheetOCR-dev',
+  controlBucket: 'rescan-bot-control',
+} as const;
+
 /**
- * A small AWS on one port: S3, DynamoDB, Lambda with one OCR function, CloudWatch (logs and metrics), Service Quotas
- * and STS. A client needs only `AWS_ENDPOINT_URL`. The pipeline is seeded, and `/sandbox/world` sets its faults.
+ * A small AWS on one port: S3, DynamoDB, Lambda with one OCR function, Step Functions, CloudWatch (logs and metrics),
+ * Service Quotas and STS. A client needs only `AWS_ENDPOINT_URL`. The pipeline is seeded, and `/sandbox/world` sets its faults.
  * @throws PortInUseError
  */
 export async function startLocalAws(options: LocalAwsOptions = {}): Promise<LocalAws> {
   const host = options.host ?? '127.0.0.1';
   const names = {
-    bucket: options.bucket ?? 'timesheetocr-input-dev-016164185850',
-    table: options.table ?? 'TimesheetOCR-dev',
-    keys: options.keys,
+    bucket: options.bucket ?? PIPELINE_NAMES.bucket,
+    table: options.table ?? PIPELINE_NAMES.table,
+    keys: options.invoices ? invoiceKeys(options.invoices) : options.keys,
+    team: options.invoices ? invoiceTeam(options.invoices) : TIMESHEET_TEAM,
   };
-  const functionName = options.functionName ?? 'TimesheetOCR-ocr-dev';
+  const functionName = options.functionName ?? PIPELINE_NAMES.functionName;
   const images = options.images ?? 240;
   let world = defaultWorld();
   const now = () => world;
   const random = seededNumbers(20_251_121);
 
   const invocations = createInvocations();
-  const logs = createLogRing();
+  const logs = createLogRing(() => between(world.logDelayMs, random));
+  const brokenAnswers = createBrokenAnswers(now, random);
   const metrics = createMetricStore();
+  const callers = createCallers();
   const dynamo = await startDynamoDb(now, random, {
     table: names.table,
     metrics,
     tableChangeMs: options.tableChangeMs ?? 0,
+    async putObject(Bucket, Key, Body) {
+      // DynamoDB writes an export with the permissions of its caller.
+      if (world.accessDenied.includes('s3:PutObject'))
+        throw Object.assign(new Error('Access Denied'), { name: 'AccessDenied' });
+      await s3Client.send(new PutObjectCommand({ Bucket, Key, Body, ContentLength: Body.length }));
+    },
   });
   const s3 = await startS3(now, names.bucket);
   const inside = { region: 'us-east-1', credentials: { accessKeyId: 'inside', secretAccessKey: 'inside' } };
@@ -100,6 +124,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     imageBucket: names.bucket,
     world: now,
     random,
+    team: names.team,
     functionTable: createFunctionTable({ client: dynamodbClient, functionName, world: now, metrics, keys: names.keys }),
     s3: s3Client,
     invocations,
@@ -110,6 +135,18 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const answerMetrics = createMetrics(metrics);
   const answerQuotas = createQuotas(now);
   const views = createViews({ dynamodb: dynamodbClient, s3: s3Client, ...names });
+  const stepFunctions = createStepFunctions({
+    world: now,
+    s3: s3Client,
+    services: {
+      invoke: lambda.invokeInside,
+      dynamodb: dynamo.executeInside,
+      headObject: (bucket, key) =>
+        world.bucketMissing && bucket === names.bucket
+          ? Promise.resolve({ status: 404, size: undefined })
+          : views.head(bucket, key),
+    },
+  });
 
   async function fillTable(): Promise<void> {
     await createPipelineTable(dynamodbClient, names);
@@ -141,15 +178,21 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
         invocations.clear();
         logs.clear();
         metrics.clear();
+        callers.clear();
         lambda.reset();
+        stepFunctions.reset();
         dynamo.clearAutoScaling();
         await deletePipelineTable(dynamodbClient, names);
         await fillTable();
         return sendJson(response, 200, { ...world, invocations: counts() });
       case 'GET /sandbox/invocations':
         return sendJson(response, 200, invocations.summary());
+      case 'GET /sandbox/callers':
+        return sendJson(response, 200, { calls: callers.calls() });
       case 'GET /sandbox/function':
         return sendJson(response, 200, lambda.view());
+      case 'GET /sandbox/step-functions':
+        return sendJson(response, 200, stepFunctions.view(limit));
       case 'GET /sandbox/metrics':
         return sendJson(response, 200, { metrics: metrics.totals() });
       case 'GET /sandbox/log':
@@ -215,12 +258,15 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
     if (isControl) return control(request, response, url);
     const time = Date.now() + world.clockAheadMs;
     response.setHeader('date', new Date(time).toUTCString());
-    if (world.outage) return void request.socket.destroy();
-    if (world.proxyErrors > 0 && random() < world.proxyErrors) {
+    const isDisturbed = callerOf(request) !== OBSERVER;
+    if (world.outage && isDisturbed) return void request.socket.destroy();
+    if (isDisturbed && world.proxyErrors > 0 && random() < world.proxyErrors) {
       request.resume();
       response.writeHead(503, { 'content-type': 'text/html' });
       return void response.end('<html><head><title>503 Service Unavailable</title></head></html>');
     }
+    callers.note(request, url.pathname, Date.now());
+    if (isDisturbed && brokenAnswers.interfere(request, response)) return;
     if (isPackage) return lambda.answerPackage(url, response);
     const late = world.checksSignatureTime ? refusalOfSignature(request, time) : undefined;
     if (late !== undefined) return sendJsonError(response, 'InvalidSignatureException', late, 403);
@@ -233,9 +279,11 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
           ? (['servicequotas', answerQuotas] as const)
           : service.startsWith('GraniteServiceVersion')
             ? (['cloudwatch', answerMetrics] as const)
-            : service === AUTO_SCALING
-              ? (['application-autoscaling', dynamo.answerAutoScaling] as const)
-              : (['', undefined] as const);
+            : service === 'AWSStepFunctions'
+              ? (['states', stepFunctions.answer] as const)
+              : service === AUTO_SCALING
+                ? (['application-autoscaling', dynamo.answerAutoScaling] as const)
+                : (['', undefined] as const);
       const refuse = iam === 'cloudwatch' ? sendMetricsError : sendJsonError;
       if (world.expiredCredentials)
         return refuse(response, 'ExpiredTokenException', 'The security token included in the request is expired');
@@ -248,10 +296,10 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       if (answer) return answer(request, response, operation);
       return sendJsonError(response, 'UnknownOperationException', `The local AWS has no ${service}.${operation}`);
     }
-    if (/^\/20\d\d-\d\d-\d\d\/(functions|account-settings)/.test(url.pathname))
-      return lambda.answer(request, response, url);
+    if (isLambda(url.pathname)) return lambda.answer(request, response, url);
     const form = String(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
     if (request.method === 'POST' && url.pathname === '/' && form) return answerSts(request, response);
+    if (isDisturbed && (await brokenAnswers.interfereInS3(request, response))) return;
     return s3.answer(request, response);
   }
 
@@ -262,7 +310,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       else response.destroy();
     });
   });
-  server.keepAliveTimeout = 60_000;
+  // Clients close idle connections. A server that closes one as the next request arrives resets it.
+  server.keepAliveTimeout = 0;
   async function closeParts(): Promise<void> {
     dynamodbClient.destroy();
     s3Client.destroy();
@@ -283,8 +332,8 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The local AWS did not listen on a port.');
   s3.createBucket(names.bucket);
-  s3.createBucket(options.controlBucket ?? 'rescan-bot-control');
-  await Promise.all([seedBucket(s3Client, names, images), fillTable()]);
+  s3.createBucket(options.controlBucket ?? PIPELINE_NAMES.controlBucket);
+  await Promise.all([seedBucket(s3, names, images), fillTable()]);
 
   return {
     url: `http://${host}:${address.port}`,
@@ -295,6 +344,7 @@ export async function startLocalAws(options: LocalAwsOptions = {}): Promise<Loca
       return world;
     },
     async close() {
+      stepFunctions.reset();
       await dynamo.settle();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

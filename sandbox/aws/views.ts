@@ -2,16 +2,19 @@ import { type DynamoDBClient, ResourceNotFoundException, ScanCommand } from '@aw
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   NoSuchKey,
   PutObjectCommand,
   type S3Client,
+  S3ServiceException,
 } from '@aws-sdk/client-s3';
 import type { Item } from './ocr/timesheet.ts';
 
 /** The kind of record of an item of the pipeline's table. */
 function kindOf(item: Item): string {
-  if (item.RecordType?.S === 'FAILED_IMAGE') return 'failed';
+  if (item.RecordType?.S === 'FAILED_IMAGE' || item.Outcome?.S === 'NOT_READ') return 'failed';
+  if (item.Outcome?.S === 'NOT_AN_INVOICE') return 'rejected';
   const sortKey = item.DateProjectCode?.S ?? '';
   if (sortKey.startsWith('WEEK#')) return 'zero-hour';
   if (sortKey.startsWith('REJECTED#')) return 'rejected';
@@ -66,6 +69,17 @@ export function createViews(ports: { dynamodb: DynamoDBClient; s3: S3Client; buc
         return { bytes: bytes ?? new Uint8Array(), contentType: found.ContentType ?? 'application/octet-stream' };
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined;
+        throw error;
+      }
+    },
+    /** The status and the size with which S3 answers HEAD. */
+    async head(bucket: string, key: string): Promise<{ status: number; size: number | undefined }> {
+      try {
+        const { ContentLength } = await ports.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+        return { status: 200, size: ContentLength };
+      } catch (error) {
+        if (error instanceof S3ServiceException)
+          return { status: error.$metadata.httpStatusCode ?? 500, size: undefined };
         throw error;
       }
     },

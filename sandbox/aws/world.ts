@@ -111,6 +111,34 @@ const worldSchema = z.strictObject({
   proxyErrors: share.default(0),
   /** Connections are closed without an answer. */
   outage: z.boolean().default(false),
+  /** Requests that are carried out, but whose answer breaks. Invocations: see also `brokenConnections`. */
+  answers: z
+    .strictObject({
+      /** Share of the writes to any service whose answer is lost. */
+      lostWrites: share.default(0),
+      /** The answer of this write is lost, counted from 1 since the change of `answers`; 0: none. */
+      lostWrite: whole.default(0),
+      /** Share of the answers of which headers and half of a piece of the body arrive. */
+      cut: share.default(0),
+    })
+    .prefault({}),
+  /** Share of the requests to any service that it refuses with its own error for too many requests, or for an internal failure. */
+  throttled: share.default(0),
+  internalErrors: share.default(0),
+  s3: z
+    .strictObject({
+      /** Share of the uploaded parts that fail with InternalError. */
+      partErrors: share.default(0),
+      /** Share of the completions of multipart uploads that answer 200 with an error in the body. */
+      completeErrors: share.default(0),
+      /** The most keys in one page of a listing; 0: as many as the client asks for. */
+      listingKeys: whole.default(0),
+      /** Delay of each page of a listing, in ms. */
+      listingMs: z.number().min(0).default(0),
+    })
+    .prefault({}),
+  /** How long after it was written a line of the log can be read, in ms. Lines of different delays change their order. */
+  logDelayMs: latencySchema.default(0),
   expiredCredentials: z.boolean().default(false),
   /** Refused IAM actions, for example "lambda:InvokeFunction". */
   accessDenied: z.array(z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/)).default([]),
@@ -135,8 +163,26 @@ const worldSchema = z.strictObject({
       transactionMs: z.number().min(0).default(0),
     })
     .prefault({}),
+  stepFunctions: z
+    .strictObject({
+      /** How many times faster than in AWS the waits of state machines pass: retry delays and Wait states. */
+      speed: z.number().min(1).max(100_000).default(1),
+      /** IAM actions that the role of the state machine lacks. */
+      denied: z.array(z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/)).default([]),
+      /** Step Functions may assume the role. */
+      roleTrusted: z.boolean().default(true),
+      /** Executions that may run at the same time; more are refused. */
+      openExecutions: whole.default(1_000_000),
+      /** How long an EXPRESS child may run, in seconds. `speed` does not change it. */
+      expressTimeoutSeconds: z.number().positive().default(300),
+    })
+    .prefault({}),
 });
 export type World = z.infer<typeof worldSchema>;
+
+/** A random value in the range of a setting, or its only value. */
+export const between = (wanted: number | { min: number; max: number }, random: () => number): number =>
+  typeof wanted === 'number' ? wanted : wanted.min + random() * Math.max(0, wanted.max - wanted.min);
 
 /** The default settings. */
 export const defaultWorld = (): World => worldSchema.parse({});
@@ -156,7 +202,7 @@ export function turnDials(world: World, change: unknown): World {
   const wanted: Record<string, unknown> = { ...change };
   if ('failures' in wanted && !Array.isArray(wanted.failures))
     wanted.failures = wanted.failures ? [wanted.failures] : [];
-  for (const group of ['concurrency', 'quotas', 'dynamodb', 'capacity'] as const) {
+  for (const group of ['concurrency', 'quotas', 'dynamodb', 'capacity', 'stepFunctions', 'answers', 's3'] as const) {
     const part = wanted[group];
     if (typeof part === 'object' && part !== null) wanted[group] = { ...world[group], ...part };
   }

@@ -21,20 +21,24 @@ export interface ResponseUrls {
 
 /** Slack's documentation, "Handling user interaction": up to 5 times within 30 minutes. */
 const MOST_USES = 5;
-const LIFE_MS = 30 * 60_000;
+export const RESPONSE_URL_LIFE_MS = 30 * 60_000;
 
-export function createResponseUrls(clock: Pick<SlackClock, 'now'>): ResponseUrls {
-  const issued = new Map<string, { target: ResponseTarget; uses: number; expiresAt: number }>();
+/** `lifeMs`: how long a URL can be used. */
+export function createResponseUrls(
+  clock: Pick<SlackClock, 'now'>,
+  lifeMs: () => number = () => RESPONSE_URL_LIFE_MS,
+): ResponseUrls {
+  const issued = new Map<string, { target: ResponseTarget; uses: number; issuedAt: number }>();
   return {
     issue(target) {
       const token = crypto.randomUUID().replaceAll('-', '');
-      issued.set(token, { target, uses: 0, expiresAt: clock.now() + LIFE_MS });
+      issued.set(token, { target, uses: 0, issuedAt: clock.now() });
       return token;
     },
     use(token) {
       const entry = issued.get(token);
       if (!entry) return { kind: 'refused', error: 'invalid_url' };
-      if (clock.now() > entry.expiresAt) return { kind: 'refused', error: 'expired_url' };
+      if (clock.now() > entry.issuedAt + lifeMs()) return { kind: 'refused', error: 'expired_url' };
       if (entry.uses >= MOST_USES) return { kind: 'refused', error: 'used_url' };
       entry.uses += 1;
       return {

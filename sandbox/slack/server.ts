@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { isForeignOrigin, refusalOfAccess } from './access.ts';
 import { PortInUseError } from './errors.ts';
 import { readBody, readForm, sendJson, sendText } from './http.ts';
+import { createHttpDelivery, type RequestUrl } from './http-delivery.ts';
 import { readManifest } from './manifest.ts';
 import { createPeopleSide, type OnBot } from './people/routes.ts';
 import { createRateLimits, type RateLimitSetting } from './rate-limits.ts';
@@ -37,8 +38,12 @@ export interface LocalSlackOptions {
   readonly acknowledgeWithinMs?: number;
   /** How long a trigger_id is valid, in ms. Slack's limit is 3,000. */
   readonly triggerLifeMs?: number;
+  /** Commands, interactions and events go to this URL, and not over Socket Mode. */
+  readonly requestUrl?: RequestUrl;
   /** Answers all paths that are not Slack's. Default: 404. */
   readonly otherwise?: RequestListener;
+  /** Called with the path of each request of the app: to the Web API, an upload URL, a response_url or a file. */
+  readonly onAppRequest?: (path: string) => void;
 }
 
 export interface LocalSlack {
@@ -46,6 +51,8 @@ export interface LocalSlack {
   readonly url: string;
   readonly port: number;
   readonly tokens: Tokens;
+  /** Whether the app answers the challenge at its request URL. False without a request URL. */
+  verifyUrl(): Promise<boolean>;
   /** Closes every connection and frees the port. */
   close(): Promise<void>;
 }
@@ -69,13 +76,16 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
     if (state.linksDown) socket.cut();
     log.record('slack_world', { state });
   });
+  const acknowledgeWithinMs = options.acknowledgeWithinMs ?? SLACK_ACKNOWLEDGES_WITHIN_MS;
+  const http = options.requestUrl && createHttpDelivery(options.requestUrl, { clock, acknowledgeWithinMs });
   const socket = createSocketMode({
     clock,
     ids,
     log,
     appId: directory.app.id,
-    acknowledgeWithinMs: options.acknowledgeWithinMs ?? SLACK_ACKNOWLEDGES_WITHIN_MS,
+    acknowledgeWithinMs,
     isUp: () => !world.state().linksDown,
+    delivery: () => world.state(),
   });
   let url = '';
   const parts: Parts = {
@@ -88,9 +98,9 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
     views: createViews(ids, log),
     triggers: createTriggers(clock, ids, options.triggerLifeMs),
     files: createFiles(clock, ids),
-    responseUrls: createResponseUrls(clock),
+    responseUrls: createResponseUrls(clock, () => world.state().responseUrlLifeMs),
     world,
-    socket,
+    socket: http ? { ...socket, deliver: http.deliver, deliverEvent: http.deliverEvent } : socket,
     url: () => url,
   };
   const webApi = createWebApi(parts, { tokens, limits: createRateLimits(clock, options.rateLimits) });
@@ -102,6 +112,7 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
     // The Web API, too: its tokens are known, so only the origin distinguishes a page from a program.
     const refusal = path.startsWith('/sandbox/') || isForeignOrigin(request) ? refusalOfAccess(request) : undefined;
     if (refusal !== undefined) return sendJson(response, 403, { ok: false, error: 'access_refused', message: refusal });
+    if (!path.startsWith('/sandbox/')) options.onAppRequest?.(path);
     if (path.startsWith('/api/')) return webApi(request, response, asked);
     if (path.startsWith('/sandbox/')) return peopleSide(request, response, asked);
     if (path.startsWith('/response/')) return handleResponseUrl(parts, request, response, path.split('/')[2] ?? '');
@@ -122,6 +133,8 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
       else response.destroy();
     });
   });
+  // Clients close idle connections. A server that closes one as the next request arrives resets it.
+  server.keepAliveTimeout = 0;
   server.on('upgrade', (request, stream, head) => socket.accept(request, stream, head));
   const wanted = options.port ?? DEFAULT_PORT;
   await new Promise<void>((resolve, reject) => {
@@ -141,8 +154,10 @@ export async function startLocalSlack(options: LocalSlackOptions): Promise<Local
     url,
     port,
     tokens,
+    verifyUrl: async () => (await http?.verifyUrl()) ?? false,
     async close() {
       log.close();
+      http?.close();
       await socket.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RESPONSE_URL_LIFE_MS } from './response-urls.ts';
 
 /** The simulated faults of the local Slack. */
 export const SLACK_WORLD = z.strictObject({
@@ -16,6 +17,14 @@ export const SLACK_WORLD = z.strictObject({
   rejectBlocks: z.array(z.string()),
   /** Web API methods that answer with this error. */
   errors: z.record(z.string(), z.string()),
+  /** Web API methods of whose answers every n-th is lost: the call was carried out, and the connection breaks. */
+  lostReplies: z.record(z.string(), z.number().int().min(1)),
+  /** How long an envelope is on its way, in ms. Envelopes of different delays change their order. */
+  envelopeDelayMs: z.number().min(0).max(600_000),
+  /** Each envelope arrives again after these times, in ms, at the next connection in rotation. */
+  repeatEnvelopesAfterMs: z.array(z.number().min(0).max(600_000)).max(5),
+  /** How long a response_url can be used, in ms. Slack's limit is 30 minutes. */
+  responseUrlLifeMs: z.number().min(0),
 });
 export type SlackWorldState = z.infer<typeof SLACK_WORLD>;
 
@@ -34,6 +43,10 @@ export function createSlackWorld(onChange: (state: SlackWorldState) => void): Sl
     retryAfterSeconds: 1,
     rejectBlocks: [],
     errors: {},
+    lostReplies: {},
+    envelopeDelayMs: 0,
+    repeatEnvelopesAfterMs: [],
+    responseUrlLifeMs: RESPONSE_URL_LIFE_MS,
   };
   return {
     state: () => state,

@@ -20,7 +20,9 @@ export type Delivery =
   /** The app has no connection. */
   | { readonly kind: 'not-connected' }
   /** The connection ended before the acknowledgement. */
-  | { readonly kind: 'connection-lost' };
+  | { readonly kind: 'connection-lost' }
+  /** Over HTTP: the answer was not 200. */
+  | { readonly kind: 'refused'; readonly status: number };
 
 export interface ConnectionState {
   readonly id: string;
@@ -55,7 +57,7 @@ interface Connection {
   readonly socket: WebSocket;
   readonly since: number;
   leaving: boolean;
-  readonly waiting: Map<string, (outcome: 'lost' | JsonRecord) => void>;
+  readonly waiting: Map<string, (outcome: 'connection-lost' | JsonRecord) => void>;
 }
 
 const MOST_CONNECTIONS = 10;
@@ -78,6 +80,8 @@ export function createSocketMode(options: {
   acknowledgeWithinMs: number;
   /** While it returns false, connections are refused. */
   isUp: () => boolean;
+  /** How long an envelope is on its way, and after which times it arrives again, in ms. */
+  delivery?: () => { readonly envelopeDelayMs: number; readonly repeatEnvelopesAfterMs: readonly number[] };
 }): SocketMode {
   const { clock, ids, log } = options;
   const server = new WebSocketServer({ noServer: true });
@@ -109,7 +113,7 @@ export function createSocketMode(options: {
     socket.on('close', () => {
       clearInterval(pinging);
       connections = connections.filter((other) => other !== connection);
-      for (const settle of connection.waiting.values()) settle('lost');
+      for (const settle of connection.waiting.values()) settle('connection-lost');
       log.record('connection_closed', { connectionId: connection.id });
     });
     socket.send(
@@ -135,39 +139,59 @@ export function createSocketMode(options: {
     );
   }
 
+  const ableConnections = (): readonly Connection[] =>
+    connections.filter((connection) => !connection.leaving && connection.socket.readyState === 1);
+
+  /** Slack distributes envelopes over the connections in turn. */
   function nextConnection(): Connection | undefined {
-    const able = connections.filter((connection) => !connection.leaving && connection.socket.readyState === 1);
+    const able = ableConnections();
     return able.length === 0 ? undefined : able[turn++ % able.length];
   }
 
   async function send(type: EnvelopeType, envelope: JsonRecord): Promise<Delivery> {
-    const connection = nextConnection();
-    if (!connection) return { kind: 'not-connected' };
+    if (ableConnections().length === 0) return { kind: 'not-connected' };
     const envelopeId = crypto.randomUUID();
     const sentAt = clock.now();
     const settled = new AbortController();
-    const outcome = new Promise<'lost' | JsonRecord>((resolve) => connection.waiting.set(envelopeId, resolve));
-    const acceptsPayload = type !== 'events_api';
-    connection.socket.send(
-      JSON.stringify({ envelope_id: envelopeId, type, accepts_response_payload: acceptsPayload, ...envelope }),
-    );
     const limit = AbortSignal.any([settled.signal, closing.signal]);
+    const text = JSON.stringify({
+      envelope_id: envelopeId,
+      type,
+      accepts_response_payload: type !== 'events_api',
+      ...envelope,
+    });
+    const { envelopeDelayMs = 0, repeatEnvelopesAfterMs = [] } = options.delivery?.() ?? {};
+    for (const afterMs of repeatEnvelopesAfterMs)
+      void clock
+        .sleep(envelopeDelayMs + afterMs, closing.signal)
+        .then(() => closing.signal.aborted || nextConnection()?.socket.send(text));
     const first = await Promise.race([
-      outcome,
+      transmit(envelopeId, text, envelopeDelayMs),
       clock.sleep(options.acknowledgeWithinMs, limit).then(() => 'too-late' as const),
     ]);
     settled.abort();
-    connection.waiting.delete(envelopeId);
-    if (first === 'too-late') return { kind: 'too-late' };
-    if (first === 'lost') return { kind: 'connection-lost' };
+    for (const { waiting } of connections) waiting.delete(envelopeId);
+    if (typeof first === 'string') return { kind: first };
     return { kind: 'acknowledged', afterMs: Math.round(clock.now() - sentAt), response: first };
+  }
+
+  /** Sends the envelope, also where nobody waits for it any more, and waits for its acknowledgement. */
+  async function transmit(envelopeId: string, text: string, delayMs: number) {
+    if (delayMs > 0) await clock.sleep(delayMs, closing.signal);
+    const connection = nextConnection();
+    if (!connection) return 'not-connected' as const;
+    const outcome = new Promise<'connection-lost' | JsonRecord>((resolve) =>
+      connection.waiting.set(envelopeId, resolve),
+    );
+    connection.socket.send(text);
+    return outcome;
   }
 
   async function redeliver(payload: JsonRecord, attempt: number): Promise<void> {
     const delay = RETRY_AFTER_MS[attempt - 1];
     if (delay === undefined || closing.signal.aborted) return;
     await clock.sleep(delay, closing.signal);
-    if (!nextConnection()) await new Promise<void>((resolve) => connected.push(resolve));
+    if (ableConnections().length === 0) await new Promise<void>((resolve) => connected.push(resolve));
     const delivery = await send('events_api', { payload, retry_attempt: attempt, retry_reason: 'timeout' });
     if (delivery.kind !== 'acknowledged') await redeliver(payload, attempt + 1);
   }

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import { OBSERVER } from '../aws/callers.ts';
 
 /** Reads the real state without the bot: the table, the image bucket, and the files of a backup. */
 
@@ -20,6 +21,7 @@ const BACKUPS = 'backups/AWSDynamoDB/';
 const NO_IMAGE = /^(?:quicksight-data|dictionaries)\/|(?<!\.png|\.jpe?g)$/i;
 
 const itemSchema = z.record(z.string(), z.record(z.string(), z.unknown()));
+const functionSchema = z.looseObject({ handler: z.string() });
 const lineSchema = z.object({ Item: itemSchema });
 export type StoredItem = z.infer<typeof itemSchema>;
 
@@ -43,6 +45,10 @@ export interface PipelineReader {
   imageKeys(): Promise<ReadonlySet<string>>;
   /** The number of objects below the prefix of backups. */
   countBackupObjects(): Promise<number>;
+  /** The ids of all backups. */
+  backupIds(): Promise<readonly string[]>;
+  /** The handler of the function. */
+  handler(): Promise<string>;
   /** The number of records in the data files of a backup. */
   countBackup(backupId: string): Promise<number>;
   /** Whether the table has exactly the records of a backup and its supplements, field by field. */
@@ -56,7 +62,7 @@ export function createPipelineReader(endpoint: string): PipelineReader {
   const options = {
     endpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
+    credentials: { accessKeyId: OBSERVER, secretAccessKey: OBSERVER },
   };
   const dynamodb = new DynamoDBClient(options);
   const s3 = new S3Client({ ...options, forcePathStyle: true });
@@ -133,6 +139,10 @@ export function createPipelineReader(endpoint: string): PipelineReader {
     },
     imageKeys: async () => new Set((await keysIn(IMAGES)).filter((key) => !NO_IMAGE.test(key))),
     countBackupObjects: async () => (await keysIn(CONTROL, BACKUPS)).length,
+    backupIds: async () => [
+      ...new Set((await keysIn(CONTROL, BACKUPS)).map((key) => key.slice(BACKUPS.length).split('/')[0] ?? '')),
+    ],
+    handler: async () => functionSchema.parse(await (await fetch(`${endpoint}/sandbox/function`)).json()).handler,
     countBackup: async (backupId) => (await itemsIn(backupId, 'data')).length,
     async tableEquals(backupId) {
       const expected = byKey([...(await itemsIn(backupId, 'data')), ...(await itemsIn(backupId, 'supplement'))]);

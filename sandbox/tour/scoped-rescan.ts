@@ -3,7 +3,7 @@ import { buttonOf, wholeText } from '../people.ts';
 import type { StoredItem } from './pipeline-reader.ts';
 import type { Check, TourContext } from './tour-context.ts';
 
-const WITHIN_MS = 120_000;
+const WITHIN_MS = 300_000;
 const textOf = (item: StoredItem, name: string): string => String(item[name]?.S ?? '');
 const keyOf = (item: StoredItem): string => `${textOf(item, 'ResourceName')} ${textOf(item, 'DateProjectCode')}`;
 const isEntry = (item: StoredItem): boolean =>
@@ -38,8 +38,9 @@ export async function scopedRescan(
     scope.includes(`${records} records of`) && scope.includes(`, ${images.size} image`),
   );
   const latest = (await sees(/is done and verified/)).ts;
-  await people.command('operator', '/rescan backup');
-  await until('the backup', async () => (await sees(/is done and verified/)).ts > latest);
+  await people.command('operator', '/rescan backup before the January rescan');
+  // Its reply in the thread, which comes after the message in the channel.
+  await until('the backup', async () => (await sees(/is done and verified[\s\S]*Verified: read back/)).ts > latest);
   await people.command('operator', '/rescan flush');
   const form = await people.openView('operator', /those of this scope/, WITHIN_MS);
   await people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
@@ -82,13 +83,13 @@ export async function scopedRescan(
 
 /** A stop while no AWS service accepts the bot's credentials, and a restart of the bot. */
 export async function stopWithoutCredentials(
-  { people, world, sees, turn, until }: TourContext,
+  { people, world, sees, ask, turn, until }: TourContext,
   check: Check,
 ): Promise<void> {
   await turn({ latencyMs: { min: 1_500, max: 2_500 } }, 'the function is slow again');
   await people.command('operator', '/rescan start keep pace=600');
-  const preview = await sees(/Rescan r-0007 would invoke/);
-  await people.click('operator', preview.ts, buttonOf(preview, /plan_start/));
+  const preview = await sees(/Rescan r-0008 would invoke/);
+  await people.click('operator', preview.ts, buttonOf(preview, /plan_abandon_and_start/));
   await until('images in flight', async () => (await world.invocations()).inFlight >= 3);
   await turn({ expiredCredentials: true }, 'the credentials of the bot have expired');
   await people.command('operator', '/rescan stop');
@@ -99,7 +100,7 @@ export async function stopWithoutCredentials(
   await until('nothing in flight', async () => (await world.invocations()).inFlight === 0);
   const atStart = (await world.invocations()).total;
   await people.bot('start');
-  await sees(/Rescan r-0007\S* (?:was |is )?stopped/);
-  await people.command('operator', '/rescan status');
+  await sees(/Rescan r-0008\S* (?:was |is )?stopped/);
+  await ask('operator', '/rescan status', /Rescan r-0008/);
   check('after the restart the run is stopped: no image was invoked', (await world.invocations()).total === atStart);
 }

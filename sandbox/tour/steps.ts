@@ -3,7 +3,10 @@ import { buttonOf, createPeople, wholeText } from '../people.ts';
 import { createWorld } from '../world.ts';
 import { csvRows, difference, invokedTwiceWithoutReason } from './checks.ts';
 import type { Narrator } from './narrator.ts';
+import { onStepFunctions } from './on-step-functions.ts';
+import { otherCommands } from './other-commands.ts';
 import { BY_HAND, createPipelineReader } from './pipeline-reader.ts';
+import { createRecorder, newestOf, type RecordedCommand } from './recorder.ts';
 import { scopedRescan, stopWithoutCredentials } from './scoped-rescan.ts';
 import type { Check, TourContext } from './tour-context.ts';
 
@@ -28,7 +31,7 @@ const CALM = {
 const SLOW = { latencyMs: { min: 1_500, max: 2_500 } };
 /** An outcome is written before its image counts as done. An image whose outcome was being written may run again. */
 const WRITE_MS = 1_500;
-const WITHIN_MS = 120_000;
+const WITHIN_MS = 300_000;
 
 const STEPS: readonly (readonly [name: string, play: (context: TourContext, check: Check) => Promise<void>])[] = [
   ['The autopilot: backup, quotas, failure logging, flush with a second person', autopilot],
@@ -38,7 +41,12 @@ const STEPS: readonly (readonly [name: string, play: (context: TourContext, chec
   ['The backup restored, and compared record by record', restored],
   ['A run whose last rows never arrive is reported as failed, and a retry repairs it', lostRows],
   ['A rescan of two people, with a correction that is kept', scopedRescan],
+  ['Every other command: looks, quotas, a sample, a schedule, pause, resume and stop', otherCommands],
   ['A stop while the credentials have expired, and a restart', stopWithoutCredentials],
+  [
+    'A run on AWS Step Functions, which continues while the bot is dead',
+    (context, check) => onStepFunctions(context, check, IMAGES),
+  ],
   ['The audit', audited],
 ];
 
@@ -78,7 +86,7 @@ async function autopilot({ people, world, pipeline, sees, turn, shared }: TourCo
 }
 
 async function killed(
-  { people, world, pipeline, sees, turn, until, shared }: TourContext,
+  { people, world, pipeline, sees, ask, turn, until, shared }: TourContext,
   check: Check,
 ): Promise<void> {
   await until('images in flight', async () => (await world.invocations()).inFlight >= 3);
@@ -101,7 +109,7 @@ async function killed(
     inFlight > 0 && strays.length === 0,
   );
   const keys = await pipeline.imageKeys();
-  await people.command('operator', '/rescan export run');
+  await ask('operator', '/rescan export run', /The CSV is in/);
   const rows = csvRows(await people.file(/^r-0001.*\.csv$/, WITHIN_MS));
   check(
     `each of the ${IMAGES} images in the bucket has exactly one outcome in the run’s CSV`,
@@ -121,7 +129,7 @@ async function killed(
   );
 }
 
-async function trip({ people, world, sees, turn, until }: TourContext, check: Check): Promise<void> {
+async function trip({ people, world, sees, ask, turn, until }: TourContext, check: Check): Promise<void> {
   await turn({ failures: [{ rate: 1, kind: 'textract' }] }, 'Textract is down: every image now fails');
   await people.command('operator', '/rescan start keep pace=600');
   const preview = await sees(/Rescan r-0002 would invoke/);
@@ -142,15 +150,17 @@ async function trip({ people, world, sees, turn, until }: TourContext, check: Ch
   check('the failed images are in the CSV, each with its key, type and error', true);
   const now = await world.invocations();
   check('the breaker stopped the run at 10 failures in a row, and nothing was invoked after it', now.total === atTrip);
+  await ask('viewer', '/rescan failures', /images failed: /);
+  await ask('viewer', '/rescan diagnose', /Diagnosis of Rescan r-0002/);
   await turn({ failures: [] }, 'Textract works again');
-  await people.command('operator', '/rescan resume');
+  await ask('operator', '/rescan resume', /Rescan r-0002 is running/);
   await sees(new RegExp(`Rescan r-0002 is complete: ${IMAGES} of ${IMAGES}`));
   const keys = (await world.invocations()).last.filter(({ startedAt }) => startedAt >= begun).map(({ key }) => key);
   check(
     'the resumed run is complete, and no image was invoked twice',
     keys.length === IMAGES && new Set(keys).size === IMAGES,
   );
-  await people.command('operator', '/rescan retry');
+  await people.command('operator', '/rescan retry type=TEXTRACT_ERROR');
   const retry = await sees(/Rescan r-0003 would invoke/);
   await people.click('operator', retry.ts, buttonOf(retry, /plan_start/));
   await sees(/Rescan r-0003 is complete/);
@@ -254,14 +264,17 @@ async function audited({ people, sees }: TourContext, check: Check): Promise<voi
 
 /**
  * Runs the whole checklist as `operator` and `approver`, in the order in which a team would. After a failed step the
- * remaining steps are reported as not tried. `withinMs`: limit for each wait.
+ * remaining steps are reported as not tried. `withinMs`: limit for each wait. Also returns each command with its answer.
  */
 export async function playTour(
   sandbox: { readonly slackUrl: string; readonly awsUrl: string },
   narrator: Narrator,
   options: { readonly interrupted: AbortSignal; readonly withinMs?: number },
-): Promise<readonly StepResult[]> {
-  const people = narrator.narrated(createPeople(sandbox.slackUrl, { awaitBotMs: options.withinMs ?? WITHIN_MS }));
+): Promise<{ readonly results: readonly StepResult[]; readonly commands: readonly RecordedCommand[] }> {
+  const recorder = createRecorder();
+  const people = recorder.recorded(
+    narrator.narrated(createPeople(sandbox.slackUrl, { awaitBotMs: options.withinMs ?? WITHIN_MS })),
+  );
   const world = createWorld(sandbox.awsUrl);
   const pipeline = createPipelineReader(sandbox.awsUrl);
   const withinMs = options.withinMs ?? WITHIN_MS;
@@ -271,6 +284,16 @@ export async function playTour(
     world,
     pipeline,
     sees,
+    async ask(user, command, what) {
+      const before = await newestOf(people);
+      await people.command(user, command);
+      let answer = await sees(what);
+      await context.until(`the answer to ${command}`, async () => {
+        answer = await sees(what);
+        return answer.ts > before;
+      });
+      return answer;
+    },
     shared: { backupId: '', runStartedAt: 0 },
     async approve(what) {
       const asked = await sees(what);
@@ -324,5 +347,5 @@ export async function playTour(
   } finally {
     pipeline.close();
   }
-  return results;
+  return { results, commands: recorder.commands };
 }

@@ -10,6 +10,8 @@ export interface TourContext {
   readonly world: ReturnType<typeof createWorld>;
   readonly pipeline: PipelineReader;
   sees(what: RegExp): ReturnType<People['sees']>;
+  /** Types a command, and waits for an answer that is newer than the command. */
+  ask(user: string, command: string, what: RegExp): ReturnType<People['sees']>;
   /** The approver approves the request that matches. */
   approve(what: RegExp): Promise<void>;
   /** Changes settings of the local AWS and prints why. */

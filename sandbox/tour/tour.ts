@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -6,12 +6,14 @@ import { startSandbox } from '../sandbox.ts';
 import { narrate } from './narrator.ts';
 import { IMAGES, playTour, type StepResult } from './steps.ts';
 
-const USAGE = `npm run tour [-- --json]
+const USAGE = `npm run tour [-- --json] [--record FILE]
 
   Runs the whole checklist in the sandbox, and prints the conversation and then the checks.
   Exit code: 1 when a step failed, 130 after Ctrl+C.
 
-  --json   prints only the result: {"ok", "seconds", "steps": [{"step", "ok", "checked", "seconds", "because"?}]}`;
+  --json          prints only the result: {"ok", "seconds", "steps": [{"step", "ok", "checked", "seconds", "because"?}]}
+  --record FILE   writes each typed command and its answer to FILE, if every step passed. After a change of messages:
+                  npm run tour -- --record docs/generate/examples/tour.json && npm run docs`;
 const WIDTHS = { least: 60, usual: 120, most: 140 };
 
 function print(results: readonly StepResult[], seconds: number): void {
@@ -27,7 +29,11 @@ function print(results: readonly StepResult[], seconds: number): void {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      record: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
   });
   if (values.help) return console.log(USAGE);
   const folder = mkdtempSync(join(tmpdir(), 'rescan-tour-'));
@@ -70,14 +76,14 @@ async function main(): Promise<void> {
     // Long, because a slow machine must not fail the tour.
     slackWaitsMs: 30_000,
   });
-  let results: readonly StepResult[] | 'interrupted';
+  let played: Awaited<ReturnType<typeof playTour>> | 'interrupted';
   try {
     const playing = starting.then(({ slack, aws }) => {
       if (!slack || !aws) throw new Error('The tour needs the local Slack and the local AWS.');
       return playTour({ slackUrl: slack.url, awsUrl: aws.url }, narrator, { interrupted: interrupted.signal });
     });
     playing.catch(() => {});
-    results = await Promise.race([playing, stop]);
+    played = await Promise.race([playing, stop]);
   } finally {
     await narrator.close();
     await starting.then(
@@ -86,14 +92,16 @@ async function main(): Promise<void> {
     );
     rmSync(folder, { recursive: true, force: true });
   }
-  if (results === 'interrupted') {
+  if (played === 'interrupted') {
     console.error('\nThe tour was stopped. All its processes and files are removed.');
     process.exit(130);
   }
+  const { results, commands } = played;
   const seconds = Math.round((performance.now() - began) / 1000);
   const ok = results.every((result) => result.ok);
   if (values.json) console.log(JSON.stringify({ ok, seconds, steps: results }, null, 2));
   else print(results, seconds);
+  if (ok && values.record !== undefined) writeFileSync(values.record, `${JSON.stringify(commands, null, 2)}\n`);
   process.exitCode = ok ? 0 : 1;
 }
 

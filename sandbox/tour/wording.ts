@@ -63,7 +63,10 @@ export const plainText = (text: string): string =>
     .replace(/<!date\^\d+\^[^|>]*\|([^>]*)>/g, '$1')
     .replace(/<([^|<>]+)\|([^<>]+)>/g, '$2 ($1)')
     .replace(/```\n?/g, '')
-    .replace(/(^|[\s(])\*([^*\n]+)\*/gm, '$1$2')
+    // Signs within code have no meaning.
+    .replace(/`[^`\n]*`|(^|[\s(])\*((?:`[^`\n]*`|[^*`\n])+)\*/gm, (whole, before?: string, bold?: string) =>
+      bold === undefined ? whole : `${before}${bold}`,
+    )
     .replace(/:([a-z_]+):/g, (whole, name: string) => SIGNS[name] ?? whole)
     .replaceAll('&lt;', '<')
     .replaceAll('&gt;', '>')

@@ -49,6 +49,8 @@ export async function startPageServer(options: PageOptions): Promise<PageServer>
       response.end(JSON.stringify({ ok: false, error: 'page_server', message: String(error) }));
     });
   });
+  // Clients close idle connections. A server that closes one as the next request arrives resets it.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, '127.0.0.1', resolve);

@@ -1,83 +1,92 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { warnWithoutVersioning } from '../backup/catalogue/location.ts';
-import { systemClock } from '../lib/clock.ts';
-import { createFollowedClock } from '../lib/followed-clock.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
-import { checkBucket, createAwsClients } from '../pipeline/aws.ts';
-import type { Settings } from '../settings.ts';
-import { clockWarning } from '../slack/messages/kit/clock-warning.ts';
-import { createAnswerStore } from '../state/answer-store.ts';
-import { createButtonMessages } from '../state/button-messages.ts';
-import { createChannelIdStore } from '../state/channel-ids.ts';
-import { openControlTable } from '../state/control-table.ts';
-import { createEarlyAlerts } from '../state/early-alerts.ts';
-import { createFollowUps } from '../state/follow-ups.ts';
-import { createOutbox } from '../state/outbox.ts';
-import { claimPipeline } from '../state/pipeline-claim.ts';
-import { createContext } from './context.ts';
-import { assembleControls } from './controls.ts';
-import { assembleRuns } from './runs.ts';
-import { assembleSlackApp } from './slack/slack-app.ts';
-
-/** How long a shutdown waits until all audit entries are written, ms. */
-const AUDIT_MS = 2_000;
+import type { BotSettings } from '../settings.ts';
+import { createHomeTabs, singleHomeTab } from '../slack/home/home-tabs.ts';
+import type { HomeTabs } from '../slack/intake/listen.ts';
+import { createRouter } from '../slack/intake/route.ts';
+import { createPipelineChoice, withoutChoice } from '../slack/requests/choose-pipeline.ts';
+import { createChannelBindings } from '../state/channel-bindings.ts';
+import { startHttpSide } from './http.ts';
+import type { OpenPipeline } from './pipeline.ts';
+import { createPipelines, type PipelineSlot } from './pipelines.ts';
+import { assembleProcessSlack } from './slack/process-slack.ts';
+import { choosable, routed, showable, storesOf } from './slack/routes.ts';
+import { assembleWithoutPipeline } from './slack/without-pipeline.ts';
 
 /**
- * Starts the bot. Resolves to the function that stops it.
- * @throws ControlTableError or FaultError when the bot cannot start.
+ * Starts the bot: its pipelines, and the one connection to Slack that they share. Resolves to the function that stops it.
+ * @throws HttpPortError; ControlTableError or FaultError when the only pipeline cannot be started; also when Slack refuses a token
  */
-export async function startBot(settings: Settings, logger: Logger): Promise<() => Promise<void>> {
-  // Times of this process are compared with times that AWS wrote, and other processes read them.
-  const clock = createFollowedClock(systemClock);
+export async function startBot(
+  settings: BotSettings,
+  logger: Logger,
+  clock: Clock = systemClock,
+): Promise<() => Promise<void>> {
   const random = Math.random;
-  const holder = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
-  const aws = createAwsClients(clock);
-  const table = await openControlTable({ dynamodb: aws.dynamodb, tableName: settings.controlTable, clock });
-  await checkBucket(aws.s3, settings.controlBucket);
-  await claimPipeline({
-    table,
-    tableName: settings.controlTable,
-    s3: aws.s3,
-    bucket: settings.controlBucket,
-    prefix: settings.controlPrefix,
-    pipeline: { imageBucket: settings.imageBucket, ocrFunction: settings.ocrFunction, table: settings.table },
+  const onError = (error: unknown, message: string) => logger.warn({ err: error }, message);
+  // First: a port in use must stop the start before anything is written, and health is asked for during the start.
+  const http = await startHttpSide(settings.process, { clock, logger });
+  const withoutPipeline = assembleWithoutPipeline({ settings: settings.process, clock, random, logger });
+  const isSeveral = settings.pipelines.length > 1;
+  // In a circle: each pipeline answers with what the process knows about all of them.
+  let slots: readonly PipelineSlot[] = [];
+  const opened = (): readonly OpenPipeline[] => slots.flatMap((slot) => slot.open() ?? []);
+
+  const bindings = createChannelBindings({ stores: () => storesOf(slots), clock, onError });
+  const choice = isSeveral
+    ? createPipelineChoice({ pipelines: () => slots.map(choosable), bindings, clock, onError })
+    : withoutChoice(() => slots.flatMap(({ setup }) => setup.settings.slackChannels));
+  const tabs = createHomeTabs({
+    pipelines: () => slots.flatMap((slot) => showable(slot) ?? []),
+    publish: withoutPipeline.publishHome,
+    onError,
   });
-  clock.begin();
-  const differs = clockWarning(clock.machineAheadMs());
-  if (differs !== undefined) logger.warn({ machineAheadMs: clock.machineAheadMs() }, differs);
-  const context = createContext({ settings, aws, table, clock, random, logger, holder });
-  void warnWithoutVersioning(context.backups, logger);
-  // The time until the lease of a process that died can be taken over runs from here.
-  await context.leases.runs.look().catch((error: unknown) => context.warn('the lease could not be read', error));
-  const runs = assembleRuns(context);
-  const controls = assembleControls(context, runs);
-  const { tables, steps, deploys, autopilot, audit } = controls;
-  const slack = assembleSlackApp({
-    ...controls,
-    settings,
-    runs,
-    outbox: createOutbox({ table, name: settings.ocrFunction }),
-    channelIds: createChannelIdStore({ table, name: settings.ocrFunction }),
-    buttonMessages: createButtonMessages({ table, name: settings.ocrFunction }),
-    earlyAlerts: createEarlyAlerts({ table, name: settings.ocrFunction }),
-    answerStore: createAnswerStore({ table, name: settings.ocrFunction }),
-    followUps: createFollowUps({ table, name: settings.ocrFunction }),
-    followUpLease: context.leases.followUps,
+  const pipelines = createPipelines({
+    setups: settings.pipelines,
+    bindings,
+    choice,
+    withoutPipeline,
+    publishHome: tabs.publishOf,
+    observe: http.observe,
     clock,
-    machineAheadMs: clock.machineAheadMs,
+    random,
+    logger,
+    holder: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
+  });
+  slots = pipelines.slots;
+  http.expect(slots.map(({ setup }) => setup.name ?? setup.settings.ocrFunction));
+  await pipelines.openAll();
+
+  const [only] = isSeveral ? [] : opened();
+  const home: HomeTabs = only ? singleHomeTab(only.slack.home) : tabs;
+  const slack = assembleProcessSlack({
+    ...http.forSlack,
+    settings: settings.process,
+    router: createRouter({
+      pipelines: slots.map((slot) => routed(slot, withoutPipeline)),
+      nowhere: withoutPipeline.nowhere(choice),
+      refresh: bindings.refresh,
+    }),
+    home,
+    async channelIdChanged(oldId, newId) {
+      await Promise.all(opened().map((pipeline) => pipeline.slack.channelIds.changed(oldId, newId)));
+    },
+    lives: () => opened().map((pipeline) => pipeline.slack.life),
+    clock,
     random,
     logger,
   });
+  http.slack(slack.isConnected);
   await slack.start();
-  for (const part of [runs, tables, deploys, steps, autopilot]) part.standBy();
-  audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'begun' });
-  logger.info({ holder, channels: settings.slackChannels }, 'rescan-bot started');
+  pipelines.begin();
   return async () => {
-    // All at once: a slow step of the autopilot must not let a run start more images.
-    await Promise.all([autopilot, runs, tables, steps, deploys].map((part) => part.shutDown()));
+    pipelines.close();
+    const ending = opened();
+    await Promise.all(ending.map((pipeline) => pipeline.shutDown()));
     await slack.stop();
-    audit.enqueue({ who: 'bot', what: `bot ${holder}`, outcome: 'stopped' });
-    await audit.close(AUDIT_MS);
+    await http.close();
+    await Promise.all(ending.map((pipeline) => pipeline.close()));
   };
 }

@@ -26,6 +26,7 @@ import { createTableSteps, type TableSteps } from '../checklist/table-jobs/table
 import { expectedFaultOr } from '../pipeline/aws.ts';
 import { codeIdentity, describeFunction } from '../pipeline/invoke/ocr-function.ts';
 import { readAllQuotas } from '../pipeline/limits/quotas.ts';
+import type { EngineControl } from '../run/engines/step-functions/install.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import { readLatestExperience } from '../run/plan/past-runs.ts';
 import { lastWholeRunEndedAt } from '../run/store/run-chain.ts';
@@ -33,7 +34,8 @@ import { stopperSince } from '../state/stops/stored-stops.ts';
 import type { BotContext } from './context.ts';
 import { assembleDeploys, assembleFunctionSteps } from './function-steps.ts';
 import { assembleDiagnoses, assembleFunctionLog, assembleResults } from './results.ts';
-import { assembleScopes, type Scopes } from './scopes.ts';
+import { assembleEngineControl } from './runs/engine-control.ts';
+import { assembleScopes, type Scopes } from './runs/scopes.ts';
 
 const POLL_MS = 500;
 
@@ -55,6 +57,7 @@ export interface BotControls {
   readonly results: ResultControl;
   readonly diagnoses: DiagnoseControl;
   readonly functionLog: FunctionLog;
+  readonly engine: EngineControl;
 }
 
 /** Builds the controls in the order of their dependencies, and connects their events. */
@@ -76,6 +79,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
     checklist,
     resolve: scopes.resolve,
     people: scopes.people,
+    profile: context.profile,
     audit,
     clock: context.clock,
     readFault: (error) => expectedFaultOr(error, settings.table),
@@ -107,6 +111,7 @@ export function assembleControls(context: BotContext, runs: RunControl): BotCont
     results,
     diagnoses,
     functionLog,
+    engine: assembleEngineControl(context),
   };
 }
 
@@ -179,6 +184,7 @@ function assembleTableJobs(
   const functionFacts = () => describeFunction(aws.lambda, settings.ocrFunction);
   return createTableSteps({
     ...parts,
+    profile: context.profile,
     dynamodb: aws.bulkDynamodb,
     autoScaling: aws.autoScaling,
     lambda: aws.lambda,
@@ -194,7 +200,7 @@ function assembleTableJobs(
     codeSha256: async () => codeIdentity(await functionFacts()),
     activeRun: () => activeRunId(runs),
     lastWholeRunEndedAt: () => lastWholeRunEndedAt(context.runStore),
-    ignoredFields: settings.diffIgnoredFields,
+    ignoredFields: context.ignoredFields,
     policy: settings.approvalPolicy,
     approvalMs: settings.approvalMs,
     maxBackupAgeMs: settings.backupMaxAgeMs,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createApprovalStore } from '../approvals/approval-store.ts';
 import type { AuditWriter } from '../checklist/audit/audit-writer.ts';
 import type { QuotaReport } from '../checklist/contracts/quota-report.ts';
-import { createDeployStore } from '../checklist/deploy/deploy-store.ts';
+import { createDeployStore, isInProgress } from '../checklist/deploy/deploy-store.ts';
 import { createDeployWork } from '../checklist/deploy/deploy-work.ts';
 import { createDeploys, type Deploys } from '../checklist/deploy/deploys.ts';
 import { createWrapperNotes } from '../checklist/deploy/wrapper-watch.ts';
@@ -21,7 +21,7 @@ import { invokeOnce } from '../pipeline/invoke/open-function.ts';
 import { readWrapperState } from '../pipeline/package/function-package.ts';
 import type { RunControl } from '../run/model/run-control.ts';
 import type { BotContext } from './context.ts';
-import { assembleRowChecks } from './rows.ts';
+import { assembleRowChecks } from './runs/rows.ts';
 
 interface FunctionStepParts {
   readonly runs: RunControl;
@@ -42,15 +42,17 @@ export function assembleFunctionSteps(
   parts: FunctionStepParts & { readonly readQuotaReport: () => Promise<QuotaReport> },
 ): FunctionSteps {
   const { settings, aws, table, clock, random, warn } = context;
+  const deploys = createDeployStore(table, settings.ocrFunction);
   const functionFacts = () => describeFunction(aws.lambda, settings.ocrFunction);
   const readFault = (error: unknown) => expectedFaultOr(error, settings.ocrFunction);
   const invoke = (imageKey: string) => invokeOnce(aws.lambda, context.invocations, imageKey);
-  const evidence = { table: settings.table, maxScanBytes: settings.growthCountMaxBytes };
+  const evidence = { table: settings.table, maxScanBytes: settings.growthCountMaxBytes, profile: context.profile };
   return createFunctionSteps({
     checklist: parts.checklist,
     sampleImages: settings.sampleImages,
     readQuotaReport: parts.readQuotaReport,
     exclusive: { ...exclusivePorts(context, parts), lease: context.leases.functionSteps },
+    isDeploying: async () => (await deploys.open()).some(isInProgress),
     codeSha256: async () => codeIdentity(await functionFacts()),
     readFault,
     warn,
@@ -88,6 +90,8 @@ export function assembleDeploys(
       clock,
       ...context.quotas,
       keyEncoding: settings.keyEncoding,
+      versionFile: context.profile.versionFile,
+      failed: context.profile.failed,
       onStage: (stage) => logger.info({ stage }, 'a deploy reached a stage'),
     }),
     store: createDeployStore(table, settings.ocrFunction),

@@ -38,7 +38,7 @@ export interface ApprovalLifecycle {
   withdrawApproved(by: string): Promise<readonly Approval[]>;
   /** Ends the requests whose time is over. */
   expire(): Promise<void>;
-  /** All that are pending, or approved and not used, oldest first, expired ones included. */
+  /** All that are pending, or approved and not used, in no order, expired ones included. */
   open(): Promise<readonly Approval[]>;
 }
 

@@ -1,7 +1,7 @@
 import { defined } from '../lib/defined.ts';
 import type { Warn } from '../lib/warn-once.ts';
-import type { ControlTable, Entry } from '../state/control-table.ts';
 import { addToList, lengthOf } from '../state/string-list.ts';
+import { type ControlTable, type Entry, parsedEntry, unreadable } from '../state/table/control-table.ts';
 import { type Approval, type ApprovalState, approvalSchema } from './approval.ts';
 
 /** The approvals of one pipeline in the control table. They are decided by conditional writes: of two clicks at once, one wins. */
@@ -20,7 +20,7 @@ export interface ApprovalStore {
   /** The message of the approval shows its last state, or there is none. */
   setShown(id: string): Promise<void>;
   /**
-   * All that are pending or approved, oldest first, expired ones included. A record that cannot be read is reported and left
+   * All that are pending or approved, in no order, expired ones included. A record that cannot be read is reported and left
    * out, so that it does not block the others; with `strict` it throws, for what must not overlook one.
    */
   open(options?: { readonly strict: boolean }): AsyncIterable<Approval>;
@@ -35,7 +35,7 @@ export function createApprovalStore(table: ControlTable, name: string, warn: War
   const key = (id: string) => ({ pk: `approval#${id}`, sk: 'approval' });
   const openKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${OPEN}${id}` });
   const messageKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${MESSAGE}${id}` });
-  const read = (entry: Entry | undefined) => entry && approvalSchema.parse(entry);
+  const read = (entry: Entry | undefined) => entry && parsedEntry(entry, approvalSchema);
   return {
     async create(approval) {
       const { alsoRequestedBy = [] } = approval;
@@ -78,7 +78,7 @@ export function createApprovalStore(table: ControlTable, name: string, warn: War
         const id = entry.sk.slice(OPEN.length);
         const stored = await table.read(key(id));
         const parsed = approvalSchema.optional().safeParse(stored);
-        if (!parsed.success && strict) throw parsed.error;
+        if (stored && !parsed.success && strict) throw unreadable(stored, parsed.error);
         if (!parsed.success) {
           warn(`The record of approval ${id} in the control table cannot be read. It is left out.`, parsed.error);
           continue;

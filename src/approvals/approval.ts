@@ -144,3 +144,7 @@ export function refusalOfUse(
 /** Whether the request is still open: it keeps its backup from being pruned. */
 export const isWaiting = (approval: Approval, now: number): boolean =>
   (approval.state.kind === 'pending' || approval.state.kind === 'approved') && now < approval.expiresAt;
+
+/** The requests that are still open, oldest first: their ids are random, so the control table lists them in no order. */
+export const waitingOf = (approvals: readonly Approval[], now: number): readonly Approval[] =>
+  approvals.filter((approval) => isWaiting(approval, now)).toSorted((a, b) => a.requestedAt - b.requestedAt);

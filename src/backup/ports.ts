@@ -1,6 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Backoff } from '../lib/async/backoff.ts';
 import type { Clock, Random } from '../lib/clock.ts';
+import type { Profile } from '../pipeline/profile/profile.ts';
 import { patientBackoff } from '../pipeline/table/scan.ts';
 import type { BackupLocation } from './catalogue/location.ts';
 import type { JobStore } from './jobs/job.ts';
@@ -9,6 +10,7 @@ export interface BackupPorts {
   /** For the pipeline's table; one attempt per call, because the retries are ours. */
   readonly dynamodb: DynamoDBClient;
   readonly location: BackupLocation;
+  readonly profile: Profile;
   readonly clock: Clock;
   readonly random: Random;
 }

@@ -1,6 +1,7 @@
 import { sameItem } from '../pipeline/table/canonical.ts';
 import type { Item } from '../pipeline/table/item.ts';
-import type { Change, Swapper } from '../pipeline/table/swap.ts';
+import type { Swapper } from '../pipeline/table/swap.ts';
+import type { Change } from '../pipeline/table/swap-plan.ts';
 
 export interface SwapSavedOptions {
   readonly swapper: Swapper;

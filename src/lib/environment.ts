@@ -1,4 +1,5 @@
 import { defined } from './defined.ts';
+import { type Result, refuse, succeed } from './result.ts';
 
 /**
  * Typed settings from environment variables: what a variable may hold, how its text is read, and what is wrong with it.
@@ -31,6 +32,16 @@ export const text = (allowed: string, isAllowed: (text: string) => boolean): Kin
   read: (given) => (isAllowed(given) ? given : undefined),
 });
 export const matching = (allowed: string, pattern: RegExp) => text(allowed, (given) => pattern.test(given));
+
+export const anyText = text('any text', () => true);
+export const url = text('a URL', (given) => URL.canParse(given));
+
+/** The same, or nothing: the setting may be empty. */
+export const optional = <Value>(kind: Kind<Value>): Kind<Value | ''> => ({
+  ...kind,
+  allowed: `${kind.allowed}, or empty`,
+  read: (given) => (given === '' ? '' : kind.read(given)),
+});
 
 export const list = (allowed: string, isAllowed: (part: string) => boolean = () => true): Kind<readonly string[]> => ({
   allowed,
@@ -113,38 +124,48 @@ export class SettingsError extends Error {
   }
 }
 
-const isSecret = (variable: string) => /TOKEN|SECRET/.test(variable);
+/** A setting that is missing, malformed or not allowed together with another one. */
+export interface SettingProblem {
+  readonly variable: string;
+  /** As `problemLine` makes it. */
+  readonly line: string;
+}
 
-/** The variable, its value (only the beginning of a secret) and what is allowed, in one line. */
-function problemText(variable: string, value: string, allowed: string, defaultText = ''): string {
+export const isSecret = (variable: string) => /TOKEN|SECRET|PASSWORD|ACCESS_KEY|ROUTING_KEY|WEBHOOK_URL/.test(variable);
+
+/** Names a setting, its value (only the beginning of a secret) and what is allowed, in one line. */
+export function problemLine(variable: string, value: string, allowed: string, defaultText = ''): string {
   const shown = isSecret(variable) ? `${value.slice(0, 5)}…` : JSON.stringify(value);
   const unset = defaultText === '' ? 'not set' : `not set (default ${defaultText})`;
   return `${variable} is ${value === '' ? unset : shown}. Allowed: ${allowed}.`;
 }
 
+export type Schema = Readonly<Record<string, Setting<unknown>>>;
+
+/** A setting that is not allowed together with another one. */
+export type Contradiction = readonly [variable: string, allowed: string];
+
 /**
- * The values of a schema, read from the environment. An empty variable counts as not set. `contradictions` gets the
+ * The values of a schema. `textOf`: what a variable holds; an empty text counts as not set. `contradictions` gets the
  * settings that are well-formed, and names those that are not allowed together with another one.
- * @throws SettingsError with all problems at once.
  */
-export function readEnvironment<Schema extends Readonly<Record<string, Setting<unknown>>>>(
+export function readValues<S extends Schema>(
+  schema: S,
+  textOf: (variable: string) => string,
+  contradictions: (settings: Partial<ValuesOf<S>>) => readonly Contradiction[],
+): Result<ValuesOf<S>, readonly SettingProblem[]>;
+export function readValues(
   schema: Schema,
-  environment: Readonly<Record<string, string | undefined>>,
-  contradictions: (settings: Partial<ValuesOf<Schema>>) => readonly (readonly [variable: string, allowed: string])[],
-): ValuesOf<Schema>;
-export function readEnvironment(
-  schema: Readonly<Record<string, Setting<unknown>>>,
-  environment: Readonly<Record<string, string | undefined>>,
-  contradictions: (settings: object) => readonly (readonly [variable: string, allowed: string])[],
-): object {
-  const problems: string[] = [];
+  textOf: (variable: string) => string,
+  contradictions: (settings: object) => readonly Contradiction[],
+): Result<object, readonly SettingProblem[]> {
+  const problems: SettingProblem[] = [];
   const defaults = new Map(Object.values(schema).map(({ variable, defaultText }) => [variable, defaultText]));
-  const givenOf = (variable: string) => environment[variable]?.trim() ?? '';
   const report = (variable: string, allowed: string) =>
-    problems.push(problemText(variable, givenOf(variable), allowed, defaults.get(variable)));
+    problems.push({ variable, line: problemLine(variable, textOf(variable), allowed, defaults.get(variable)) });
 
   const settings = Object.entries(schema).flatMap(([name, { variable, defaultText, allowed, unit, read }]) => {
-    const text = givenOf(variable) || defaultText;
+    const text = textOf(variable) || defaultText;
     const value = text === undefined ? undefined : read(text);
     if (value !== undefined) return [[name, value] as const];
     report(variable, unit === undefined ? allowed : `${allowed} (${unit})`);
@@ -152,6 +173,5 @@ export function readEnvironment(
   });
   const values = Object.fromEntries(settings);
   for (const [variable, allowed] of contradictions(values)) report(variable, allowed);
-  if (problems.length > 0) throw new SettingsError(problems);
-  return values;
+  return problems.length > 0 ? refuse(problems) : succeed(values);
 }

@@ -12,6 +12,8 @@ export interface FollowedClock extends Clock {
   ask(): (shows: number) => void;
   /** From now on the time never goes back: where it is ahead, it runs a little slower until it is right. */
   begin(): void;
+  /** The machine's own clock. It is never corrected, so between two readings no more time passes than has passed. */
+  readonly machine: Clock;
   /** How far the machine's own clock is ahead of the other, ms; negative when it is behind, 0 while that is not known. */
   machineAheadMs(): number;
 }
@@ -46,6 +48,7 @@ export function createFollowedClock(machine: Clock): FollowedClock {
   return {
     now: read,
     sleep: machine.sleep,
+    machine,
     ask() {
       const sentAt = machine.now();
       return (shows) => {
@@ -69,3 +72,6 @@ export function createFollowedClock(machine: Clock): FollowedClock {
     machineAheadMs: () => (offset === 0 ? 0 : -offset),
   };
 }
+
+/** The clock for durations: that of the machine where `clock` is corrected. */
+export const uncorrected = (clock: Clock | FollowedClock): Clock => ('machine' in clock ? clock.machine : clock);

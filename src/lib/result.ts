@@ -9,3 +9,12 @@ export const refuse = <Refusal>(refusal: Refusal): { readonly ok: false; readonl
   ok: false,
   refusal,
 });
+
+/** The value of `work`, or what it threw. */
+export async function settle<T>(work: () => Promise<T>): Promise<Result<T, unknown>> {
+  try {
+    return succeed(await work());
+  } catch (error) {
+    return refuse(error);
+  }
+}

@@ -5,7 +5,9 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
+import { SFNClient } from '@aws-sdk/client-sfn';
 import type { MiddlewareStack } from '@smithy/types';
+import { defined } from '../lib/defined.ts';
 import type { FollowedClock } from '../lib/followed-clock.ts';
 import { redact } from '../lib/redact.ts';
 import { type Asked, carriedFault, FaultError, faultOf, field } from './fault.ts';
@@ -25,6 +27,7 @@ export interface AwsClients {
   readonly serviceQuotas: ServiceQuotasClient;
   /** The auto scaling of provisioned tables: one attempt, as `bulkDynamodb`. */
   readonly autoScaling: ApplicationAutoScalingClient;
+  readonly sfn: SFNClient;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -43,23 +46,37 @@ const connections = (maxSockets: number, timeoutMs: number) => ({
   httpsAgent: { keepAlive: true, maxSockets },
 });
 
+/** The account of a pipeline, where it is not the one of the environment. An empty text: as the environment says. */
+export interface AwsConnection {
+  readonly awsRegion: string;
+  readonly awsProfile: string;
+  readonly awsEndpointUrl: string;
+}
+
 /**
- * The clients, configured by the SDK's own conventions: region, profile, credentials and endpoints come from its
- * variables and files. Except for `bulkDynamodb` and `autoScaling` they retry throttling, 5xx and broken connections (mode `standard`, up
+ * The clients, configured by the SDK's own conventions: region, profile, credentials and endpoints come from `connection`,
+ * else from the SDK's variables and files. With a profile the keys of the environment are not used. Except for `bulkDynamodb` and `autoScaling` they retry throttling, 5xx and broken connections (mode `standard`, up
  * to 4 attempts).
  * @param clock Follows the clock of AWS by the `Date` header of each reply.
  */
-export function createAwsClients(clock?: Pick<FollowedClock, 'ask'>): AwsClients {
+export function createAwsClients(clock?: Pick<FollowedClock, 'ask'>, connection?: AwsConnection): AwsClients {
   const requestHandler = connections(MAX_SOCKETS, 60_000);
-  const common = { maxAttempts: 4, retryMode: 'standard', requestHandler } as const;
+  const { awsRegion, awsProfile, awsEndpointUrl } = connection ?? {};
+  const account = defined({
+    region: awsRegion || undefined,
+    profile: awsProfile || undefined,
+    endpoint: awsEndpointUrl || undefined,
+  });
+  const common = { ...account, maxAttempts: 4, retryMode: 'standard', requestHandler } as const;
   const clients = {
     dynamodb: new DynamoDBClient(common),
     bulkDynamodb: new DynamoDBClient({ ...common, maxAttempts: 1 }),
     lambda: new LambdaClient(common),
-    s3: new S3Client({ ...common, forcePathStyle: endpointIsSet() }),
+    s3: new S3Client({ ...common, forcePathStyle: Boolean(awsEndpointUrl) || endpointIsSet() }),
     logs: new CloudWatchLogsClient(common),
     cloudwatch: new CloudWatchClient(common),
     serviceQuotas: new ServiceQuotasClient(common),
+    sfn: new SFNClient(common),
     autoScaling: new ApplicationAutoScalingClient({ ...common, maxAttempts: 1 }),
   };
   if (clock) {
@@ -93,19 +110,20 @@ function readDates<Input extends object, Output extends object>(
 const endpointIsSet = (): boolean => Boolean(process.env.AWS_ENDPOINT_URL_S3 || process.env.AWS_ENDPOINT_URL);
 
 /**
- * The client that invokes the function for images. It makes one attempt, whatever AWS_MAX_ATTEMPTS says, because a
- * retry of the SDK would process the image twice without the bot knowing. For the same reason `timeoutMs` must be
- * longer than the timeout of the function. `maxSockets` must be at least the number of images in flight, or calls wait
- * for a connection. `systemClockOffset`: how far AWS's clock is ahead of the machine's, ms, for the signatures. The SDK
- * corrects it only when it repeats a call.
+ * The client that invokes the function for images, in the account of `like`. It makes one attempt, whatever AWS_MAX_ATTEMPTS
+ * says, because a retry of the SDK would process the image twice without the bot knowing. For the same reason `timeoutMs`
+ * must be longer than the timeout of the function. `maxSockets` must be at least the number of images in flight, or calls
+ * wait for a connection. The signatures follow the clock of `like`: the SDK corrects it only when it repeats a call.
  */
 export function createInvokeClient(options: {
+  like: LambdaClient;
   timeoutMs: number;
   maxSockets: number;
-  systemClockOffset?: number;
 }): LambdaClient {
+  const { region, credentials, endpoint, systemClockOffset } = options.like.config;
   return new LambdaClient({
-    systemClockOffset: options.systemClockOffset ?? 0,
+    ...defined({ region, credentials, endpoint }),
+    systemClockOffset,
     maxAttempts: 1,
     retryMode: 'standard',
     requestHandler: connections(options.maxSockets, options.timeoutMs),

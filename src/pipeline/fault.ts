@@ -2,6 +2,7 @@ import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
 import { LambdaServiceException } from '@aws-sdk/client-lambda';
 import { S3ServiceException } from '@aws-sdk/client-s3';
 import { ServiceQuotasServiceException } from '@aws-sdk/client-service-quotas';
+import { SFNServiceException } from '@aws-sdk/client-sfn';
 import { redact } from '../lib/redact.ts';
 import { FAULT_REASONS, type Fault } from './invoke/invocation.ts';
 
@@ -105,6 +106,7 @@ function serviceOf(error: unknown, asked: Asked): string {
   if (error instanceof DynamoDBServiceException || errorName(error) === 'TableNotFoundError') return 'dynamodb';
   if (error instanceof S3ServiceException) return 's3';
   if (error instanceof ServiceQuotasServiceException) return 'servicequotas';
+  if (error instanceof SFNServiceException) return 'states';
   return asked.service.toLowerCase();
 }
 
@@ -113,12 +115,18 @@ const SETTINGS: Readonly<Record<string, string>> = {
   lambda: 'OCR_FUNCTION',
   s3: 'IMAGE_BUCKET (or CONTROL_BUCKET for the files of the bot itself)',
   dynamodb: 'TABLE (or CONTROL_TABLE for the state of the bot itself)',
+  states: 'STATE_MACHINE',
 };
 
+const NO_STATE_MACHINE = ['StateMachineDoesNotExist', 'StateMachineDeleting'];
 const isMissing = (error: unknown): boolean =>
-  ['ResourceNotFoundException', 'NoSuchBucket', 'TableNotFoundError', 'TableNotFoundException'].includes(
-    errorName(error),
-  ) ||
+  [
+    'ResourceNotFoundException',
+    'NoSuchBucket',
+    'TableNotFoundError',
+    'TableNotFoundException',
+    ...NO_STATE_MACHINE,
+  ].includes(errorName(error)) ||
   (errorName(error) === 'NotFound' && textField(error, 'BucketName') !== '');
 
 /** Whether the answer has only a status: S3 answers a HEAD request so, and the SDK has no name for the error. */
@@ -198,6 +206,12 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
         reason: 'table-missing',
         message: describe('The table does not exist'),
         fix: `Check ${SETTINGS.dynamodb} and AWS_REGION.`,
+      };
+    if (service === 'states')
+      return {
+        reason: 'state-machine',
+        message: describe('The state machine does not exist'),
+        fix: 'Check STATE_MACHINE and AWS_REGION.',
       };
     return undefined;
   }

@@ -1,4 +1,4 @@
-import type { Drain } from './client/drain.ts';
+import type { Drain } from './client/receiver/drain.ts';
 
 /** Starts and stops everything that talks to Slack. */
 export interface SlackApp {
@@ -26,39 +26,76 @@ export interface Service {
   close(): void;
 }
 
-export function createLifecycle(ports: {
+/** The Slack part of one pipeline, without the connection that all pipelines share. */
+export interface PipelineLife {
+  /** Reads what is stored, and subscribes to events. It must not throw. */
+  open(): Promise<void>;
+  /** Delivers what earlier processes left, and what comes from now on. */
+  serve(): void;
+  /** Ends the subscriptions. What is returned still ends by itself, and must be waited for. */
+  leave(): readonly Promise<void>[];
+  /** Resolves when nothing is left that could be delivered now. */
+  idle(): Promise<unknown>;
+  close(): void;
+}
+
+export function createPipelineLife(ports: {
   /** Awaited before anything else. It must not throw. */
   readonly prepare: () => Promise<void>;
   readonly sources: readonly Source[];
-  readonly connection: {
-    readonly connect: () => Promise<void>;
-    readonly disconnect: () => Promise<unknown>;
-    readonly close: () => void;
-  };
   readonly services: readonly Service[];
   /** Called once the services have started; nothing waits for them. They must not throw. */
   readonly onStarted: readonly (() => Promise<void>)[];
   /** Called at the beginning of the shutdown; the drain waits for them. They must not throw. */
   readonly onStopping: readonly (() => Promise<void>)[];
-  readonly drain: Drain;
-}): SlackApp {
-  const { connection, services } = ports;
+}): PipelineLife {
+  const { services } = ports;
   let ends: readonly (() => void)[] = [];
   return {
-    async start() {
+    async open() {
       await ports.prepare();
-      // Before the connection, so that no event is missed.
       ends = ports.sources.map((start) => start());
-      await connection.connect();
+    },
+    serve() {
       for (const service of services) service.start?.();
       for (const call of ports.onStarted) void call();
     },
-    async stop() {
+    leave() {
       for (const end of ends) end();
-      for (const call of ports.onStopping) void ports.drain.track(call());
-      await ports.drain.drain(connection.disconnect, () => Promise.all(services.map((service) => service.idle?.())));
-      connection.close();
+      return ports.onStopping.map((call) => call());
+    },
+    idle: () => Promise.all(services.map((service) => service.idle?.())),
+    close() {
       for (const service of services) service.close();
+    },
+  };
+}
+
+export function createLifecycle(ports: {
+  /** Of the pipelines that could be started: asked again at the end. */
+  readonly lives: () => readonly PipelineLife[];
+  readonly connection: {
+    readonly connect: () => Promise<void>;
+    readonly disconnect: () => Promise<unknown>;
+    readonly close: () => void;
+  };
+  readonly drain: Drain;
+}): SlackApp {
+  const { connection, lives, drain } = ports;
+  return {
+    async start() {
+      // Before the connection, so that no event is missed.
+      const begun = lives();
+      await Promise.all(begun.map((life) => life.open()));
+      await connection.connect();
+      for (const life of begun) life.serve();
+    },
+    async stop() {
+      const ending = lives();
+      for (const ended of ending.flatMap((life) => life.leave())) void drain.track(ended);
+      await drain.drain(connection.disconnect, () => Promise.all(ending.map((life) => life.idle())));
+      connection.close();
+      for (const life of ending) life.close();
     },
   };
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { ControlTable } from './control-table.ts';
 import type { JsonValue } from './outbox.ts';
+import { type ControlTable, parsedEntry, parsedText } from './table/control-table.ts';
+import { DELETE_AFTER } from './table/format.ts';
 
 /** An answer that only one person saw, and that this person may share. */
 export interface StoredAnswer {
@@ -55,7 +56,11 @@ export function createAnswerStore({ table, name }: { table: ControlTable; name: 
     async put({ channel, at, message }) {
       const id = idOf(at, `-${randomUUID().slice(0, 8)}`);
       // As text, so that the names and numbers inside stay exactly as they are.
-      await table.create({ pk, sk: id }, { channel, at, message: JSON.stringify(message) });
+      const deleteAfter = Math.ceil((at + KEPT_MS) / 1_000);
+      await table.create(
+        { pk, sk: id },
+        { channel, at, message: JSON.stringify(message), [DELETE_AFTER]: deleteAfter },
+      );
       await removeOld(at);
       return id;
     },
@@ -63,9 +68,10 @@ export function createAnswerStore({ table, name }: { table: ControlTable; name: 
       const change = { set: { sharedBy: by, sharedAt: Math.round(at) } };
       const claimed = await table.update({ pk, sk: id }, change, { exists: true, absent: ['sharedBy'] });
       if (claimed.entry === undefined) return { kind: 'gone' };
-      const { channel, at: madeAt, message, sharedBy, sharedAt } = entrySchema.parse(claimed.entry);
+      const { channel, at: madeAt, message, sharedBy, sharedAt } = parsedEntry(claimed.entry, entrySchema);
       if (!claimed.ok) return { kind: 'shared', by: sharedBy ?? '', at: sharedAt ?? at };
-      return { kind: 'claimed', answer: { channel, at: madeAt, message: z.json().parse(JSON.parse(message)) } };
+      const json = parsedText(claimed.entry, message, (found) => z.json().parse(found));
+      return { kind: 'claimed', answer: { channel, at: madeAt, message: json } };
     },
     async release(id) {
       await table.update({ pk, sk: id }, { remove: ['sharedBy', 'sharedAt'] }, { exists: true });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ControlTable } from './control-table.ts';
 import type { JsonValue } from './outbox.ts';
+import { parsedEntry, parsedJson, type QueueParts, readEach } from './table/control-table.ts';
 
 /** A message whose buttons belong to one state of a run or an autopilot. */
 export interface ButtonMessage {
@@ -17,7 +17,7 @@ export interface ButtonMessage {
 /** The messages whose buttons must be removed when their state ends. They outlive the process that posted them. */
 export interface ButtonMessages {
   put(message: ButtonMessage): Promise<void>;
-  /** In the order of their ids; those of one id, oldest first. */
+  /** In the order of their ids; those of one id, oldest first. One that cannot be read is reported and left out. */
   list(): AsyncIterable<ButtonMessage>;
   remove(message: Pick<ButtonMessage, 'id' | 'ts'>): Promise<void>;
 }
@@ -31,7 +31,7 @@ const entrySchema = z.looseObject({
 });
 
 /** In the control table: `buttons#NAME` / `ID#TS`. */
-export function createButtonMessages({ table, name }: { table: ControlTable; name: string }): ButtonMessages {
+export function createButtonMessages({ table, name, warn }: QueueParts): ButtonMessages {
   const keyOf = ({ id, ts }: Pick<ButtonMessage, 'id' | 'ts'>) => ({ pk: `buttons#${name}`, sk: `${id}#${ts}` });
   return {
     async put({ message, ...about }) {
@@ -39,10 +39,14 @@ export function createButtonMessages({ table, name }: { table: ControlTable; nam
       await table.create(keyOf(about), { ...about, message: JSON.stringify(message) });
     },
     async *list() {
-      for await (const entry of table.list(`buttons#${name}`)) {
-        const { id, state, channel, ts, message } = entrySchema.parse(entry);
-        yield { id, state, channel, ts, message: z.json().parse(JSON.parse(message)) };
-      }
+      yield* readEach(
+        table.list(`buttons#${name}`),
+        (entry) => {
+          const { id, state, channel, ts, message } = parsedEntry(entry, entrySchema);
+          return { id, state, channel, ts, message: parsedJson(entry, message) };
+        },
+        warn,
+      );
     },
     async remove(message) {
       await table.remove(keyOf(message));

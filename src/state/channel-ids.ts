@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ControlTable } from './control-table.ts';
+import { type ControlTable, parsedEntry } from './table/control-table.ts';
 
 /** Which id a channel has now, for channels whose id Slack has changed. */
 export interface ChannelIdStore {
@@ -17,7 +17,7 @@ export function createChannelIdStore({ table, name }: { table: ControlTable; nam
     async read() {
       const ids = new Map<string, string>();
       for await (const entry of table.list(pk)) {
-        const { sk, newId } = entrySchema.parse(entry);
+        const { sk, newId } = parsedEntry(entry, entrySchema);
         ids.set(sk, newId);
       }
       return ids;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ControlTable, readParsed } from './control-table.ts';
+import { type ControlTable, readParsed } from './table/control-table.ts';
 
 /** The alerts that said that a run stops while images were in progress, until they show how the run ended. */
 export interface EarlyAlerts {

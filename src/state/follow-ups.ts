@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ControlTable } from './control-table.ts';
 import type { JsonValue } from './outbox.ts';
+import { type Entry, parsedEntry, parsedJson, type QueueParts, readEach } from './table/control-table.ts';
 
 /** Work that must happen after something else, in steps. It stays stored until every step is done. */
 export interface FollowUp {
@@ -17,7 +17,7 @@ export interface FollowUp {
 export interface FollowUps {
   /** Resolves when the follow-up is stored. Nothing changes when it was stored before, done or not. */
   put(followUp: Pick<FollowUp, 'id' | 'at' | 'about'>): Promise<void>;
-  /** The follow-ups that are not done, oldest first. */
+  /** The follow-ups that are not done, oldest first. One that cannot be read is reported and left out. */
   open(): AsyncIterable<FollowUp>;
   /** Marks a step as done. */
   noteStep(id: string, step: string): Promise<void>;
@@ -41,7 +41,7 @@ const entrySchema = z.looseObject({
  * | `errands#NAME` | `open#ID` | a follow-up and its finished steps |
  * | `errands#NAME` | `over#ID` | that it is done |
  */
-export function createFollowUps({ table, name }: { table: ControlTable; name: string }): FollowUps {
+export function createFollowUps({ table, name, warn }: QueueParts): FollowUps {
   const pk = `errands#${name}`;
   const openKey = (id: string) => ({ pk, sk: `open#${id}` });
   const doneKey = (id: string) => ({ pk, sk: `over#${id}` });
@@ -52,18 +52,22 @@ export function createFollowUps({ table, name }: { table: ControlTable; name: st
     },
     async *open() {
       const found: FollowUp[] = [];
-      for await (const entry of table.list(pk, { prefix: 'open#' })) {
-        const { id, at, about, steps } = entrySchema.parse(entry);
+      const read = (entry: Entry): FollowUp => {
+        const { id, at, about, steps } = parsedEntry(entry, entrySchema);
+        return { id, at, about: parsedJson(entry, about), steps: Object.keys(steps) };
+      };
+      for await (const followUp of readEach(table.list(pk, { prefix: 'open#' }), read, warn)) {
+        const { id } = followUp;
         // The process died between the two writes of `finish`, or another process put it again at that moment.
         if (await table.read(doneKey(id))) await table.remove(openKey(id));
-        else found.push({ id, at, about: z.json().parse(JSON.parse(about)), steps: Object.keys(steps) });
+        else found.push(followUp);
       }
       yield* found.sort((a, b) => a.at - b.at);
     },
     async noteStep(id, step) {
       const entry = await table.read(openKey(id));
       if (!entry) return;
-      const { steps } = entrySchema.parse(entry);
+      const { steps } = parsedEntry(entry, entrySchema);
       await table.update(openKey(id), { set: { steps: { ...steps, [step]: true } } }, { exists: true });
     },
     async finish(id) {

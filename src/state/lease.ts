@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
-import { type ControlTable, type Entry, type Key, unreadable } from './control-table.ts';
+import { type ControlTable, type Entry, type Key, parsedEntry } from './table/control-table.ts';
 
 export type Acquired =
   | { readonly ok: true; readonly fence: number }
@@ -19,8 +19,11 @@ export interface Lease {
    * @throws ControlTableError
    */
   acquire(): Promise<Acquired>;
-  /** Reads the record and remembers it, so that the time until it can be taken over runs. @throws ControlTableError */
-  look(): Promise<void>;
+  /**
+   * Reads the record and remembers it, so that the time until it can be taken over runs. Returns its holder, who may have
+   * died; undefined when it is free. @throws ControlTableError
+   */
+  look(): Promise<{ readonly holder?: string }>;
   /**
    * Renews the lease from now on. `onLost` is called once when another holder took it or it was not renewed in time,
    * and never after `release`. `regains`: a lease that was not renewed in time is renewed further on, and `onLost` is
@@ -115,10 +118,9 @@ export function createLease(parts: {
   const validUntil = (held: Holding) => held.sentAt + VALID_PART * durationMs;
   function recordOf(entry: Entry | undefined): LeaseRecord | undefined {
     if (!entry) return;
-    const parsed = recordSchema.safeParse(entry);
-    if (!parsed.success) throw unreadable(key, parsed.error);
-    highestFence = Math.max(highestFence, parsed.data.fence);
-    return parsed.data;
+    const record = parsedEntry(entry, recordSchema);
+    highestFence = Math.max(highestFence, record.fence);
+    return record;
   }
 
   /** Replaces the record `expected` by one of our own. Returns the record that is there when that fails. */
@@ -211,7 +213,8 @@ export function createLease(parts: {
       return { ok: false, holder: found.holder, waitMs: found.free ? 0 : watch.note(found, clock.now()) };
     },
     async look() {
-      await look();
+      const { record } = await look();
+      return record && !record.free ? { holder: record.holder } : {};
     },
     start(onLost, { regains } = { regains: false }) {
       const held = holding;

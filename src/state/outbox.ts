@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { ControlTable } from './control-table.ts';
+import { parsedEntry, parsedJson, type QueueParts, readEach } from './table/control-table.ts';
 
 export type JsonValue =
   | string
@@ -23,7 +23,7 @@ export interface Outbox {
   put(message: JsonValue, at: number): Promise<string>;
   /**
    * The messages that are not delivered, oldest first. Messages of the same time keep the order of `put` in this
-   * process.
+   * process. One that cannot be read is reported and left out.
    */
   pending(): AsyncIterable<OutboxMessage>;
   /** Removes a delivered message. Removing it again changes nothing. */
@@ -34,7 +34,7 @@ const PREFIX = 'message#';
 const entrySchema = z.looseObject({ sk: z.string(), at: z.number(), message: z.string() });
 
 /** The outbox of the pipeline `name` in the control table: `outbox#NAME` / `message#TIME#COUNT#RANDOM`. */
-export function createOutbox({ table, name }: { table: ControlTable; name: string }): Outbox {
+export function createOutbox({ table, name, warn }: QueueParts): Outbox {
   const pk = `outbox#${name}`;
   let count = 0;
   return {
@@ -46,10 +46,14 @@ export function createOutbox({ table, name }: { table: ControlTable; name: strin
       return id;
     },
     async *pending() {
-      for await (const entry of table.list(pk, { prefix: PREFIX })) {
-        const { sk, at, message } = entrySchema.parse(entry);
-        yield { id: sk.slice(PREFIX.length), at, message: z.json().parse(JSON.parse(message)) };
-      }
+      yield* readEach(
+        table.list(pk, { prefix: PREFIX }),
+        (entry) => {
+          const { sk, at, message } = parsedEntry(entry, entrySchema);
+          return { id: sk.slice(PREFIX.length), at, message: parsedJson(entry, message) };
+        },
+        warn,
+      );
     },
     async done(id) {
       await table.remove({ pk, sk: `${PREFIX}${id}` });

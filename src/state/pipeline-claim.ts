@@ -3,22 +3,27 @@ import { z } from 'zod';
 import { parseJson } from '../lib/json.ts';
 import { asFaultError } from '../pipeline/aws.ts';
 import { FaultError } from '../pipeline/fault.ts';
-import type { ControlTable } from './control-table.ts';
+import type { ControlTable } from './table/control-table.ts';
 
 const pipelineSchema = z.object({ imageBucket: z.string(), ocrFunction: z.string(), table: z.string() });
 
 /** The pipeline whose state a bot keeps, by the names in its settings. */
 export type Pipeline = z.infer<typeof pipelineSchema>;
 
-const KEY = { pk: 'pipeline', sk: 'pipeline' };
+const PARTITION = 'pipeline';
+/** The sort key of the first pipeline of a table. It is the only one that earlier versions know. */
+const FIRST = 'pipeline';
 const FILE = 'pipeline.json';
 const claimSchema = z.looseObject({ pipeline: pipelineSchema, controlTable: z.string() });
+const entrySchema = z.looseObject({ ...pipelineSchema.shape, name: z.string().exactOptional() });
+const MOST_ATTEMPTS = 5;
 
 /**
  * Claims the control table and the prefix in the control bucket for this pipeline: the first bot that starts on them
- * writes its pipeline there. Two pipelines on one table would confuse each other's runs, and two tables on one prefix
- * would overwrite each other's files.
- * @throws FaultError when either belongs to another pipeline or another control table. The bot must not start then.
+ * writes its pipeline there. Two pipelines on one prefix would overwrite each other's files. Pipelines of a file, which
+ * have a `name`, may share a control table, because its entries are kept by the name of the function: two pipelines whose
+ * functions have the same name would mix, and a pipeline of that name with other resources would lose what was kept.
+ * @throws FaultError when either belongs to another pipeline or another control table. The pipeline must not start then.
  */
 export async function claimPipeline(parts: {
   readonly table: ControlTable;
@@ -28,16 +33,46 @@ export async function claimPipeline(parts: {
   /** Empty, or ending in `/`. */
   readonly prefix: string;
   readonly pipeline: Pipeline;
+  /** In the file of pipelines; absent for the one pipeline of the environment, which shares its table with no other. */
+  readonly name?: string;
 }): Promise<void> {
-  const { table, tableName, pipeline } = parts;
-  await table.create(KEY, { ...pipeline });
-  const claim = pipelineSchema.safeParse(await table.read(KEY));
-  if (!claim.success || !isSame(claim.data, pipeline))
-    throw conflict(
-      `The control table ${tableName} belongs to another pipeline: ${claim.success ? describe(claim.data) : 'its names cannot be read'}. This bot is set to ${describe(pipeline)}.`,
-      `Give this bot a CONTROL_TABLE and a CONTROL_PREFIX of its own. If it is the same pipeline under a new name, delete the item with pk and sk "pipeline" from ${tableName} and the object ${FILE} next to the backups.`,
-    );
+  for (let attempt = 1; !(await claimTable(parts)); attempt++)
+    if (attempt === MOST_ATTEMPTS)
+      throw conflict(
+        `The control table ${parts.tableName} could not be claimed for ${describe(parts.pipeline)}: others claim it at the same time.`,
+        'Start again.',
+      );
   await claimPrefix(parts);
+}
+
+/** False where somebody else claimed the table at the same time. @throws FaultError when it belongs to another pipeline */
+async function claimTable({ table, tableName, pipeline, name }: Parameters<typeof claimPipeline>[0]): Promise<boolean> {
+  const claims: { readonly sk: string; readonly claim: z.infer<typeof entrySchema> | undefined }[] = [];
+  for await (const entry of table.list(PARTITION))
+    claims.push({ sk: entry.sk, claim: entrySchema.safeParse(entry).data });
+  const own = claims.find(({ claim }) => claim && isSame(claim, pipeline));
+  const other = claims.find(
+    ({ claim }) =>
+      !claim ||
+      (!isSame(claim, pipeline) &&
+        (name === undefined ? !own : claim.ocrFunction === pipeline.ocrFunction || claim.name === name)),
+  );
+  if (other) {
+    const owner = other.claim ? describe(other.claim) : 'its names cannot be read';
+    throw conflict(
+      `The control table ${tableName} belongs to another pipeline: ${owner}. This bot is set to ${describe(pipeline)}.`,
+      `Give this bot a CONTROL_TABLE and a CONTROL_PREFIX of its own. If it is the same pipeline under a new name, delete the item with pk "${PARTITION}" and sk "${other.sk}" from ${tableName} and the object ${FILE} next to the backups.`,
+    );
+  }
+  if (own?.claim) {
+    if (name !== undefined && own.claim.name !== name)
+      await table.update({ pk: PARTITION, sk: own.sk }, { set: { name } }, { exists: true });
+    return true;
+  }
+  const sk = claims.length === 0 ? FIRST : `${FIRST}#${pipeline.ocrFunction}`;
+  // Read again after it: somebody else may have claimed the table under another key.
+  await table.create({ pk: PARTITION, sk }, { ...pipeline, ...(name === undefined ? {} : { name }) });
+  return false;
 }
 
 async function claimPrefix(parts: Parameters<typeof claimPipeline>[0]): Promise<void> {

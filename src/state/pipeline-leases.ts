@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
-import type { ControlTable } from './control-table.ts';
 import { createLease, createLeaseWatch, type Lease } from './lease.ts';
+import type { ControlTable } from './table/control-table.ts';
 
 /** The leases of one pipeline. */
 export interface PipelineLeases {
@@ -18,6 +18,8 @@ export interface PipelineLeases {
   readonly backups: Lease;
   /** Whose process executes the follow-ups of runs. Independent as well. */
   readonly followUps: Lease;
+  /** Whose process sends webhooks. Independent as well. */
+  readonly webhooks: Lease;
 }
 
 /** The leases of the pipeline `pipeline` for the process `holder`, a name that no other process has or had. */
@@ -39,6 +41,7 @@ export function createPipelineLeases(parts: {
     deploys: ofPipeline('deploy'),
     autopilot: createLease({ ...common, name: `${pipeline}#autopilot`, holder: `${holder}/autopilot` }),
     backups: createLease({ ...common, name: `${pipeline}#backup`, holder: `${holder}/backup` }),
+    webhooks: createLease({ ...common, name: `${pipeline}#webhook`, holder }),
     // The name that earlier versions use, so that an old and a new process exclude each other.
     followUps: createLease({ ...common, name: `afterwards#${pipeline}`, holder }),
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ControlTable, Key } from './control-table.ts';
-import type { Condition } from './expression.ts';
+import type { ControlTable, Key } from './table/control-table.ts';
+import type { Condition } from './table/expression.ts';
 
 const listSchema = z.array(z.string()).catch([]);
 /** The attribute that holds the length of the list: a condition cannot compare lists. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Approval } from '../../src/approvals/approval.ts';
 import { type ApprovalStore, createApprovalStore } from '../../src/approvals/approval-store.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
+import { type ControlTable, openControlTable } from '../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
 
 let dynamo: LocalDynamo;
@@ -66,6 +66,9 @@ test('Of two clicks on an approval at the same time one wins, and the other gets
   expect([first.ok, second.ok].filter(Boolean)).toHaveLength(1);
   const winner = first.ok ? first : second;
   const loser = first.ok ? second : first;
+  expect(winner.approval?.state).toEqual(
+    first.ok ? { kind: 'approved', by: 'U2', at: 5 } : { kind: 'denied', by: 'U3', at: 5 },
+  );
   expect(loser.approval?.state).toEqual(winner.approval?.state);
 });
 
@@ -84,6 +87,32 @@ test('An approval is open while it is pending, and no longer once it is denied',
   await store.move(denied.id, 'pending', { kind: 'denied', by: 'U2', at: 5 });
   expect(await openIds()).not.toContain(denied.id);
   expect(await openIds()).toContain(kept.id);
+});
+
+test('An approval stays open after it was given, until it is used', async () => {
+  const { id } = await pending();
+  await store.move(id, 'pending', { kind: 'approved', by: 'U2', at: 5 });
+  expect(await openIds()).toContain(id);
+  await store.move(id, 'approved', { kind: 'used', by: 'U2', at: 5, usedAt: 6 });
+  expect(await openIds()).not.toContain(id);
+});
+
+test('An entry in the list of open ones without its approval is removed', async () => {
+  const { id } = await pending();
+  await table.remove({ pk: `approval#${id}`, sk: 'approval' });
+  expect(await openIds()).not.toContain(id);
+  expect(await table.read({ pk: 'approvals#TimesheetOCR-ocr-dev', sk: `open#${id}` })).toBeUndefined();
+});
+
+test('Listing the open requests and listing the outdated messages do not change each other', async () => {
+  const { id } = await pending();
+  const { id: denied } = await pending();
+  await store.move(denied, 'pending', { kind: 'denied', by: 'U2', at: 5 });
+  for (let turn = 0; turn < 2; turn += 1) {
+    expect((await Array.fromAsync(store.unshown())).map((approval) => approval.id)).toContain(denied);
+    expect(await openIds()).toContain(id);
+  }
+  expect((await Array.fromAsync(store.open({ strict: true }))).map((approval) => approval.id)).toContain(id);
 });
 
 test('A second approval with the same id is refused', async () => {
@@ -122,6 +151,8 @@ test('A malformed approval is reported and left out of the open ones, and is an 
     `The record of approval ${broken.id} in the control table cannot be read. It is left out.`,
   ]);
   await expect(Array.fromAsync(warned.open({ strict: true }))).rejects.toThrow();
+  await Array.fromAsync(warned.unshown());
+  expect(await table.read({ pk: 'approvals#TimesheetOCR-ocr-dev', sk: `message#${broken.id}` })).toBeDefined();
   // It stays open, so that it is listed again once it is repaired.
   expect(await table.read({ pk: 'approvals#TimesheetOCR-ocr-dev', sk: `open#${broken.id}` })).toBeDefined();
   await table.remove({ pk: `approval#${broken.id}`, sk: 'approval' });

@@ -3,11 +3,14 @@ import { describe, expect, test } from 'vitest';
 import {
   type Approval,
   type ApprovalState,
+  approvalSchema,
   type Click,
   decide,
   isWaiting,
   refusalOfUse,
+  requestersOf,
   type Use,
+  waitingOf,
 } from '../../src/approvals/approval.ts';
 import { changedFacts, type Fingerprint } from '../../src/approvals/fingerprint.ts';
 
@@ -92,6 +95,21 @@ describe('decide', () => {
     expect(decide(approval(), { ...own, approverCheck: 'neither' }, 'self', NOW).ok).toBe(false);
   });
 
+  test('The policy self lets no other operator approve a request', () => {
+    const other = click({ by: 'U2', approverCheck: 'operator' });
+    expect(decide(approval(), other, 'self', NOW)).toMatchObject({ refusal: { reason: 'not-an-approver' } });
+  });
+
+  test('A request that one person made has no other requester', () => {
+    expect(requestersOf(approval())).toEqual(['U1']);
+    expect(requestersOf(approval({ alsoRequestedBy: ['U3'] }))).toEqual(['U1', 'U3']);
+  });
+
+  test('A denied request keeps the reason that the person gave', () => {
+    const denial = click({ decision: 'deny', reason: 'not today' });
+    expect(decide(approval(), denial, 'second-person', NOW)).toMatchObject({ value: { reason: 'not today' } });
+  });
+
   test('Under the policy second-person no click of the requester ever approves the request', () => {
     fc.assert(
       fc.property(
@@ -155,8 +173,52 @@ describe('refusalOfUse', () => {
   test('A request keeps its backup only while it is open', () => {
     expect(isWaiting(approval(), NOW)).toBe(true);
     expect(isWaiting(approval({ state: approved }), NOW)).toBe(true);
-    expect(isWaiting(approval(), NOW + 16 * MINUTE)).toBe(false);
+    expect(isWaiting(approval(), NOW + 15 * MINUTE - 1)).toBe(true);
+    expect(isWaiting(approval(), NOW + 15 * MINUTE)).toBe(false);
     expect(isWaiting(approval({ state: { kind: 'denied', by: 'U2', at: NOW } }), NOW)).toBe(false);
+  });
+});
+
+test('Open requests are listed with the oldest first, whatever their ids', () => {
+  const list = [
+    approval({ id: 'a-1', requestedAt: NOW + 3 }),
+    approval({ id: 'a-2', requestedAt: NOW + 1, state: approved }),
+    approval({ id: 'a-3', requestedAt: NOW + 2 }),
+    approval({ id: 'a-4', requestedAt: NOW, state: { kind: 'denied', by: 'U2', at: NOW } }),
+    approval({ id: 'a-5', requestedAt: NOW, expiresAt: NOW + 5 }),
+  ];
+  expect(waitingOf(list, NOW + 5).map(({ id }) => id)).toEqual(['a-2', 'a-3', 'a-1']);
+});
+
+describe('A stored approval', () => {
+  const decided = { by: 'U2', at: NOW };
+  test.each<ApprovalState>([
+    { kind: 'pending' },
+    { kind: 'approved', ...decided },
+    { kind: 'denied', ...decided },
+    { kind: 'denied', ...decided, reason: 'not today' },
+    { kind: 'expired', at: NOW },
+    { kind: 'withdrawn', ...decided },
+    { kind: 'void', at: NOW, changed: [{ name: 'backup', before: 'b-1', after: 'b-2' }] },
+    { kind: 'void', at: NOW, changed: [], because: 'changed' },
+    { kind: 'void', at: NOW, changed: [], because: 'refused' },
+    { kind: 'void', at: NOW, changed: [], because: 'never-started' },
+    { kind: 'used', ...decided, usedAt: NOW + 1 },
+  ])('is read as it was written: $kind', (state) => {
+    const stored = approval({ state, alsoRequestedBy: ['U3'], reason: 'new version', backupId: 'b-0007' });
+    expect(approvalSchema.parse(JSON.parse(JSON.stringify(stored)))).toEqual(stored);
+  });
+
+  test.each([
+    ['a state that nobody knows', { state: { kind: 'sure' } }],
+    ['a state without its kind', { state: {} }],
+    ['an approval by nobody', { state: { kind: 'approved', at: NOW } }],
+    ['an unknown reason for being void', { state: { kind: 'void', at: NOW, changed: [], because: '' } }],
+    ['a fact without its value', { fingerprint: [{ name: 'backup' }] }],
+    ['an action that needs none', { action: 'backup' }],
+    ['no time at which it expires', { expiresAt: undefined }],
+  ])('is refused with %s', (_what, damage) => {
+    expect(approvalSchema.safeParse({ ...approval(), ...damage }).success).toBe(false);
   });
 });
 

@@ -11,6 +11,7 @@ export interface Import {
 export const LAYERS: readonly string[] = [
   'app',
   'slack',
+  'http',
   'checklist',
   'approvals',
   'results',
@@ -21,8 +22,9 @@ export const LAYERS: readonly string[] = [
   'lib',
 ];
 
-/** Files directly under src/: main.ts is above every layer, settings.ts is known to app and main alone. */
+/** main.ts is above every layer. settings.ts is known to app and main alone, and the folder settings/ to it alone. */
 const ROOT_FILES: Readonly<Record<string, number>> = { 'src/main.ts': -1, 'src/settings.ts': 0.5 };
+const SETTINGS_FOLDER = 0.6;
 
 const IMPORT =
   /(?:^|[\s;])(?:import|export)\s[^'"`;]*?from\s+['"](\.[^'"]+)['"]|import\(\s*['"](\.[^'"]+)['"]\s*\)|import\s+['"](\.[^'"]+)['"]/g;
@@ -47,6 +49,7 @@ export function importedPaths(source: string): readonly string[] {
 function layerOf(file: string): number | undefined {
   const [top, folder = ''] = file.split('/');
   if (top !== 'src') return;
+  if (folder === 'settings') return SETTINGS_FOLDER;
   const layer = LAYERS.indexOf(folder);
   return layer >= 0 ? layer : ROOT_FILES[file];
 }

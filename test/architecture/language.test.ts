@@ -8,16 +8,17 @@ const FILES = [
   '*.md',
   '.env.example',
   'manifest.yml',
+  'deploy/**/*.{md,ts,yml}',
   'docs/**/*.{md,ts}',
   '{src,sandbox,test,bench}/**/*.{ts,md,html,py}',
 ].flatMap((glob) => globSync(glob, { cwd: ROOT }));
 
 /** These quote names under which the previous version stored its records, and this list itself. */
 const QUOTING = [
-  'src/state/previous-names.ts',
+  'src/state/table/previous-names.ts',
   'src/state/follow-ups.ts',
   'src/checklist/model/step.ts',
-  'test/state/previous-names.test.ts',
+  'test/state/table/previous-names.test.ts',
   'test/state/follow-ups.test.ts',
   'test/run/store/previous-names.test.ts',
   'test/checklist/model/step.test.ts',

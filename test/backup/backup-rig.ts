@@ -1,11 +1,14 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, UpdateContinuousBackupsCommand } from '@aws-sdk/client-dynamodb';
 import { S3Client } from '@aws-sdk/client-s3';
 import { type FlushRequest, flushTable } from '../../src/backup/flush/flush.ts';
 import { createDigestSum, type Digest } from '../../src/backup/format/digest.ts';
+import type { ExportRecord } from '../../src/backup/format/export-record.ts';
+import { exportBackup } from '../../src/backup/native/export-backup.ts';
 import type { JobPorts } from '../../src/backup/ports.ts';
 import { type RestoreRequest, restoreBackup } from '../../src/backup/restore/restore.ts';
 import { makeBackup } from '../../src/backup/write/make-backup.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { TIMESHEETS } from '../../src/pipeline/profile/timesheets.ts';
 import type { Item } from '../../src/pipeline/table/item.ts';
 import { scanTable } from '../../src/pipeline/table/scan.ts';
 import { startDynalite, testCredentials } from '../support/aws/dynalite.ts';
@@ -17,19 +20,21 @@ import { memoryJobs } from '../support/memory/memory-jobs.ts';
 
 /** A DynamoDB and an S3 on ports of their own. Each table is new. The faults of `through` act on the client that it returns. */
 export async function startBackupWorld(options: Parameters<typeof startDynalite>[0] = {}) {
-  const dynamo = await startDynalite(options);
   const s3 = await startS3('backups');
+  const dynamo = await startDynalite({ putObject: (...object) => s3.put(...object), ...options });
   const location = { s3: s3.client, bucket: 'backups', prefix: 'bot/' };
   const proxies: (() => Promise<void>)[] = [];
   let tables = 0;
   const dynamodb = dynamo.client;
-  const ports = { dynamodb, location, clock: systemClock, random: Math.random, jobs: memoryJobs() };
+  const profile = TIMESHEETS;
+  const ports = { dynamodb, location, profile, clock: systemClock, random: Math.random, jobs: memoryJobs() };
   return {
     dynamodb,
     dynamoUrl: dynamo.url,
     s3Url: s3.url,
     s3,
     location,
+    profile,
     ports,
     /** Flushes the table; `other` ports take the place of the usual ones. */
     flush: (table: string, backupId: string, more: Partial<FlushRequest> = {}, other: Partial<JobPorts> = {}) =>
@@ -50,8 +55,21 @@ export async function startBackupWorld(options: Parameters<typeof startDynalite>
       await putItems(dynamodb, name, items);
       return name;
     },
-    backup: async (table: string) =>
-      (await makeBackup({ dynamodb, location, clock: systemClock, random: Math.random }, { table, by: 'U1' })).record,
+    /** A backup, by default of the timesheet pipeline. */
+    backup: async (table: string, of = profile) =>
+      (
+        await makeBackup(
+          { dynamodb, location, profile: of, clock: systemClock, random: Math.random },
+          { table, by: 'U1' },
+        )
+      ).record,
+    /** An export of DynamoDB in the catalogue, checked by a sample and not read in full. */
+    async exported(table: string): Promise<ExportRecord> {
+      const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+      await dynamodb.send(new UpdateContinuousBackupsCommand({ TableName: table, PointInTimeRecoverySpecification }));
+      const about = { jobId: `export-${table}`, startedAt: Date.now(), everyMs: 10 };
+      return (await exportBackup({ ...ports, jobs: memoryJobs() }, { table, by: 'U1', ...about })).record;
+    },
     digest: (table: string) => digestOf(dynamodb, table),
     async through(faults: Faults): Promise<DynamoDBClient> {
       const proxy = await startFaultProxy(dynamo.url, faults);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { plain, section } from '../sandbox/slack/harness.ts';
-import { describePage, eventually, openPage } from './page-rig.ts';
+import { eventually } from '../support/eventually.ts';
+import { describePage, openPage } from './page-rig.ts';
 import { CHANNEL, slackPage } from './slack-rig.ts';
 
 const button = { type: 'button', action_id: 'go', text: plain('Go') };

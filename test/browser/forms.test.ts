@@ -2,7 +2,8 @@ import type { App } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import { expect, test } from 'vitest';
 import { plain, section } from '../sandbox/slack/harness.ts';
-import { describePage, eventually } from './page-rig.ts';
+import { eventually } from '../support/eventually.ts';
+import { describePage } from './page-rig.ts';
 import { slackPage } from './slack-rig.ts';
 
 type InputElement = Extract<ModalView['blocks'][number], { type: 'input' }>['element'];
@@ -205,6 +206,7 @@ describePage('forms on the page', () => {
     let sent = 0;
     let goOn = () => {};
     const { page, type } = await slackPage({
+      acknowledgeWithinMs: 3_000,
       app(app) {
         opensForm(app, form({ blocks: form().blocks.slice(2, 3) }));
         app.view('form', async ({ ack }) => {

@@ -1,16 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { z } from 'zod';
+import { HANGS_MS } from '../support/eventually.ts';
 import { chromiumPath, launchChromium, NO_CHROMIUM } from './chromium.ts';
-
-/** Long enough for a busy machine. A passing test does not wait that long. */
-export const WITHIN_MS = 120_000;
-export const TEST_MS = 300_000;
-
-/** Waits until the assertion passes. */
-export const eventually = <T>(holds: () => T | Promise<T>): Promise<T> => vi.waitFor(holds, { timeout: WITHIN_MS });
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'];
@@ -36,10 +30,10 @@ let browser: Browser | undefined;
 export function describePage(name: string, body: () => void): void {
   const hasChromium = chromiumPath() !== undefined;
   if (!hasChromium) console.warn(NO_CHROMIUM);
-  describe.skipIf(!hasChromium)(`${name} (skipped without Chromium)`, { timeout: TEST_MS }, () => {
+  describe.skipIf(!hasChromium)(`${name} (skipped without Chromium)`, () => {
     beforeAll(async () => {
       browser = await launchChromium();
-    }, TEST_MS);
+    });
     afterAll(() => browser?.close());
     body();
   });
@@ -54,7 +48,7 @@ export async function openPage(
   const { width = 1400, height = 900, colorScheme = 'light' } = options;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
   const page = await context.newPage();
-  page.setDefaultTimeout(WITHIN_MS);
+  page.setDefaultTimeout(HANGS_MS);
   const pageErrors: string[] = [];
   page.on('pageerror', (error) => pageErrors.push(error.message));
   onTestFinished(async () => {

@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import type { LocalSlack } from '../../sandbox/slack/server.ts';
 import { startPageServer } from '../../sandbox/web/server.ts';
+import { defined } from '../../src/lib/defined.ts';
 import { boltApp, clientOf, slackForTest } from '../sandbox/slack/harness.ts';
 import { type OpenPage, openPage } from './page-rig.ts';
 
@@ -19,11 +20,11 @@ export interface SlackPage extends OpenPage {
   say(text: string, more?: { blocks?: readonly unknown[]; thread_ts?: string; channel?: string }): Promise<string>;
 }
 
-/** The page on a local Slack with an app of the test, without a bot and without AWS. */
+/** The page on a local Slack with an app of the test, without a bot and without AWS. `acknowledgeWithinMs`: how long Slack waits for the app. */
 export async function slackPage(
-  options: Parameters<typeof openPage>[1] & { app?: (app: App) => void } = {},
+  options: Parameters<typeof openPage>[1] & { app?: (app: App) => void; acknowledgeWithinMs?: number } = {},
 ): Promise<SlackPage> {
-  const slack = await slackForTest();
+  const slack = await slackForTest(defined({ acknowledgeWithinMs: options.acknowledgeWithinMs }));
   if (options.app) await boltApp(slack, options.app);
   const server = await startPageServer({ port: 0, slackUrl: slack.url });
   onTestFinished(() => server.close());

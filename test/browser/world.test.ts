@@ -1,3 +1,4 @@
+import { CreateStateMachineCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { type LocalAws, startLocalAws } from '../../sandbox/aws/server.ts';
@@ -35,6 +36,8 @@ describePage('the World pane', () => {
     await page.locator('#failure-crash').fill('10');
     await page.locator('#latency').fill('3000');
     await page.locator('#dial-dynamodb-throttles').fill('25');
+    await page.locator('#dial-waits-of-state-machines-pass').fill('40');
+    await page.locator('[data-dial="The state machine may not invoke"]').check();
     await page.locator('[data-dial="The function may not write (PutItem)"]').check();
     await page.locator('[data-dial="Table billing"]').selectOption('provisioned');
     await expect
@@ -47,6 +50,7 @@ describePage('the World pane', () => {
         latencyMs: { min: 1000, max: 3000 },
         dynamodb: { throttleRate: 0.25, unprocessedRate: 0 },
         functionDenied: ['dynamodb:PutItem'],
+        stepFunctions: { speed: 40, denied: ['lambda:InvokeFunction'] },
         billing: 'provisioned',
       });
     await page.click('[data-reset="yes"]');
@@ -126,6 +130,46 @@ describePage('the World pane', () => {
     await page.locator('.log', { hasText: 'No error' }).waitFor();
     await page.locator('summary', { hasText: 'Deployed code' }).click();
     await page.locator('dl.record dt').first().waitFor();
+    expect(await axeInBoth()).toEqual([]);
+  });
+
+  test('the executions tab shows what the children of each Map Run came to', async () => {
+    const { page, aws, axeInBoth } = await worldPage();
+    await page.click('#tab-executions');
+    await page.locator('[data-machines]', { hasText: 'No state machine is installed' }).waitFor();
+    const sfn = new SFNClient({
+      endpoint: aws.url,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
+    });
+    onTestFinished(() => sfn.destroy());
+    const odd = { Variable: '$', NumericEquals: 1, Next: 'No' };
+    const States = {
+      Each: {
+        Type: 'Map',
+        ToleratedFailureCount: 1,
+        MaxConcurrency: 3,
+        ItemProcessor: {
+          ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+          StartAt: 'Is one',
+          States: {
+            'Is one': { Type: 'Choice', Choices: [odd], Default: 'Yes' },
+            Yes: { Type: 'Succeed' },
+            No: { Type: 'Fail', Error: 'One' },
+          },
+        },
+        End: true,
+      },
+    };
+    const roleArn = 'arn:aws:iam::016164185850:role/machine';
+    const definition = JSON.stringify({ StartAt: 'Each', States });
+    const created = await sfn.send(new CreateStateMachineCommand({ name: 'rescan-bot', definition, roleArn }));
+    const { stateMachineArn } = created;
+    await sfn.send(new StartExecutionCommand({ stateMachineArn, name: 'r-0001-1', input: '[3, 1, 2]' }));
+    await page.locator('[data-machines]', { hasText: 'Installed: rescan-bot' }).waitFor();
+    const row = page.locator('.small-table tbody tr', { hasText: 'r-0001-1' });
+    await row.filter({ hasText: 'SUCCEEDED' }).waitFor();
+    expect(await row.locator('td').allTextContents()).toEqual(['r-0001-1', 'SUCCEEDED', '2 succeeded, 1 failed', '3']);
     expect(await axeInBoth()).toEqual([]);
   });
 });

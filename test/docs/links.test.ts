@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const PAGES = ['*.md', 'docs/**/*.md', 'src/**/*.md', 'sandbox/**/*.md'].flatMap((glob) =>
+const PAGES = ['*.md', 'docs/**/*.md', 'deploy/**/*.md', 'src/**/*.md', 'sandbox/**/*.md'].flatMap((glob) =>
   globSync(glob, { cwd: ROOT }),
 );
 

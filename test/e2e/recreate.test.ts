@@ -6,14 +6,14 @@ import {
 import { DescribeTableCommand, DynamoDBClient, ListBackupsCommand, UpdateTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buttonOf, wholeText } from '../../sandbox/people.ts';
-import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
+import { type PipelineSandbox, pipeline, startPipeline } from '../support/rigs/pipelines.ts';
 
-const TableName = 'TimesheetOCR-dev';
-let here: TestSandbox;
+const TableName = pipeline.table;
+let here: PipelineSandbox;
 let dynamodb: DynamoDBClient;
 let autoScaling: ApplicationAutoScalingClient;
 beforeEach(async () => {
-  here = await startTestSandbox({ images: 20, seedTable: 'full', settings: { SAMPLE_IMAGES: '0' } });
+  here = await startPipeline({ images: 20, seedTable: 'full', settings: { SAMPLE_IMAGES: '0' } });
   const local = {
     endpoint: here.sandbox.aws?.url ?? '',
     region: 'us-east-1',
@@ -56,9 +56,7 @@ test('a second person approves that a provisioned, protected table is recreated,
   expect((await table())?.TableId).toBe(before?.TableId);
 
   await here.people.click('approver', asked.ts, approve);
-  const receipt = await here.people.sees(/The flush is done: the table was deleted with .* records and created anew/, {
-    withinMs: 60_000,
-  });
+  const receipt = await here.people.sees(/The flush is done: the table was deleted with .* records and created anew/);
   const text = wholeText(receipt);
   const after = await table();
   expect(after?.TableId).not.toBe(before?.TableId);

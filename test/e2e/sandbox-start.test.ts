@@ -1,30 +1,11 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { freePorts } from '../support/rigs/free-ports.ts';
 import { type Program, startProgram } from '../support/rigs/program.ts';
 
 const MAIN = fileURLToPath(new URL('../../sandbox/main.ts', import.meta.url));
 const { PATH, HOME } = process.env;
 const MACHINE = { PATH, HOME };
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  const isListening = await once(server, 'listening').then(
-    () => true,
-    () => false,
-  );
-  if (isListening) await new Promise((resolve) => server.close(resolve));
-  return isListening;
-}
-
-/** The first of three consecutive free ports, below the range from which the system gives ports to other tests. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if ((await isFree(port)) && (await isFree(port + 1)) && (await isFree(port + 2))) return port;
-  }
-}
 
 function sandbox(
   args: readonly string[],
@@ -38,7 +19,7 @@ function sandbox(
   return program;
 }
 
-describe('npm run sandbox', { timeout: 120_000 }, () => {
+describe('npm run sandbox', () => {
   test('the sandbox prints its addresses, a second one reports the port in use, and Ctrl+C leaves no process', async () => {
     const port = await freePorts();
     const first = sandbox(['--port', String(port), '--images', '3']);
@@ -83,7 +64,19 @@ describe('npm run sandbox', { timeout: 120_000 }, () => {
 
   test.each([
     ['--slack-only', ['SLACK_API_URL', 'SLACK_BOT_TOKEN', 'SLACK_APP_TOKEN'], 'AWS_'],
-    ['--aws-only', ['AWS_ENDPOINT_URL', 'AWS_REGION', 'AWS_ACCESS_KEY_ID'], 'SLACK_'],
+    [
+      '--aws-only',
+      [
+        'AWS_ENDPOINT_URL',
+        'AWS_REGION',
+        'AWS_ACCESS_KEY_ID',
+        'IMAGE_BUCKET',
+        'OCR_FUNCTION',
+        'TABLE',
+        'CONTROL_BUCKET',
+      ],
+      'SLACK_',
+    ],
   ])('%s starts one part and prints the environment variables for a program', async (half, names, other) => {
     const program = sandbox([half, '--port', String(await freePorts()), '--images', '3']);
     await program.printed(/End with Ctrl\+C/);
@@ -92,8 +85,17 @@ describe('npm run sandbox', { timeout: 120_000 }, () => {
     expect(program.stdout()).not.toContain('The bot');
   });
 
+  test('--engine sets the engine of the bot, and a program gets the role of the state machine', async () => {
+    const port = String(await freePorts());
+    const program = sandbox(['--aws-only', '--engine', 'step-functions', '--port', port, '--images', '3']);
+    await program.printed(/End with Ctrl\+C/);
+    expect(program.stdout()).toContain('export RUN_ENGINE=step-functions\n');
+    expect(program.stdout()).toMatch(/export STATE_MACHINE_ROLE=arn:aws:iam::\d{12}:role\/rescan-bot-state-machine\n/);
+  });
+
   test.each([
-    [['--port', '65534'], '--port is "65534"; it must be a whole number from 1 to 65533.'],
+    [['--engine', 'cloud'], '--engine is "cloud"; it must be local or step-functions.'],
+    [['--port', '65534'], '--port is "65534"; it must be a whole number from 1 to 65531.'],
     [['--images', 'many'], '--images is "many"; it must be a whole number from 1 to 100000.'],
     [['--prot', '1'], "Unknown option '--prot'"],
     [['--slack-only', '--aws-only'], '--slack-only and --aws-only cannot be used together.'],

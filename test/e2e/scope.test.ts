@@ -1,37 +1,16 @@
-import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buttonOf, wholeText } from '../../sandbox/people.ts';
-import { startTestSandbox, type TestSandbox } from '../support/rigs/sandbox.ts';
+import { type PipelineSandbox, pipeline, type Row, startPipeline } from '../support/rigs/pipelines.ts';
 
-let here: TestSandbox;
+let here: PipelineSandbox;
 beforeEach(async () => {
-  here = await startTestSandbox({ images: 60, seedTable: 'full', settings: { SAMPLE_IMAGES: '0' } });
+  here = await startPipeline({ images: 60, seedTable: 'full', settings: { SAMPLE_IMAGES: '0' } });
 });
 afterEach(() => here.close());
 
-interface Row {
-  readonly person: string;
-  readonly key: string;
-  readonly image?: string;
-  readonly version?: string;
-}
-
-async function rows(): Promise<readonly Row[]> {
-  const credentials = { accessKeyId: 'x', secretAccessKey: 'x' };
-  const client = new DynamoDBClient({ endpoint: here.sandbox.aws?.url ?? '', region: 'us-east-1', credentials });
-  const { Items = [] } = await client.send(new ScanCommand({ TableName: 'TimesheetOCR-dev', ConsistentRead: true }));
-  client.destroy();
-  return Items.map(({ ResourceName, DateProjectCode, SourceImage, OCRVersion }) => ({
-    person: ResourceName?.S ?? '',
-    key: `${ResourceName?.S} ${DateProjectCode?.S}`,
-    ...(SourceImage?.S === undefined ? {} : { image: SourceImage.S }),
-    ...(OCRVersion?.S === undefined ? {} : { version: OCRVersion.S }),
-  }));
-}
-
 test('a rescan of two people deletes and processes only what belongs to them, and leaves every other record as it was', async () => {
   const { people } = here;
-  const before = await rows();
+  const before = await here.rows();
   const two = [...new Set(before.filter(({ image }) => image !== undefined).map(({ person }) => person))].slice(0, 2);
   const images = new Set(before.filter(({ person }) => two.includes(person)).flatMap(({ image }) => image ?? []));
   const ofScope = before.filter(({ image }) => image !== undefined && images.has(image));
@@ -48,13 +27,13 @@ test('a rescan of two people deletes and processes only what belongs to them, an
   await people.sees(/is done and verified/);
   await people.command('operator', '/rescan flush');
   const form = await people.openView('operator', /those of this scope/);
-  await people.submit('operator', form, { table_name: 'TimesheetOCR-dev', reason: 'their names were misread' });
+  await people.submit('operator', form, { table_name: pipeline.table, reason: 'their names were misread' });
   const asked = await people.sees(/Approval needed: flush/);
   expect(wholeText(asked)).toContain(`delete ${ofScope.length} records`);
   expect(wholeText(asked)).toContain(two[0]);
   await people.click('approver', asked.ts, buttonOf(asked, /approve/));
   await people.sees(/The flush is done: .*No record of the scope is left/);
-  const kept = await rows();
+  const kept = await here.rows();
   expect(kept).toHaveLength(before.length - ofScope.length);
   expect(kept.some(({ image }) => image !== undefined && images.has(image))).toBe(false);
 
@@ -67,7 +46,7 @@ test('a rescan of two people deletes and processes only what belongs to them, an
   await people.sees(new RegExp(`${images.size} of ${images.size}`));
   await people.sees(/is complete/);
 
-  const after = await rows();
+  const after = await here.rows();
   const keyOf = ({ key }: Row) => key;
   expect(after.map(keyOf).sort()).toEqual(before.map(keyOf).sort());
   const renewed = after.filter(({ version }) => version === '2.6.1');
@@ -79,32 +58,35 @@ test('a rescan of two people deletes and processes only what belongs to them, an
 
 test('a flush keeps the records that no image can rebuild, unless somebody chooses to delete them', async () => {
   const { people } = here;
-  const nameless = (await rows()).filter(({ image }) => image === undefined).map(({ key }) => key);
+  const nameless = (await here.rows()).filter(({ image }) => image === undefined).map(({ key }) => key);
   await people.command('approver', '/rescan override test-logging because it is not what is tried here');
   await people.sees(/is skipped in this rescan/);
   await people.command('operator', '/rescan backup');
   await people.sees(/is done and verified/);
   await people.command('operator', '/rescan flush');
   const form = await people.openView('operator', /3 records cannot be rebuilt by this rescan/);
-  await people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
+  await people.submit('operator', form, { table_name: pipeline.table });
   const asked = await people.sees(/Approval needed: flush/);
   await people.click('approver', asked.ts, buttonOf(asked, /approve/));
   await people.sees(/The flush is done/);
-  expect((await rows()).map(({ key }) => key).sort()).toEqual(nameless.sort());
+  expect((await here.rows()).map(({ key }) => key).sort()).toEqual(nameless.sort());
 });
 
-test('a scope of somebody who is not in the table is refused with the names that are near', async () => {
+test('a scope of somebody who is not in the table is refused with the names that are near, and a person and some days are a scope', async () => {
   const { people } = here;
-  const [first] = (await rows()).filter(({ image }) => image !== undefined);
+  const [first] = (await here.rows()).filter(({ image }) => image !== undefined);
   const typed = `${first?.person.replaceAll('_', ' ')}x`;
   await people.command('operator', `/rescan start people="${typed}"`);
   const refused = await people.sees(/No record of the table belongs to/);
   expect(wholeText(refused)).toContain('Did you mean');
+  const person = first?.person.replaceAll('_', ' ');
+  await people.command('operator', `/rescan scope people="${person}" from=2025-03-01 to=2025-03-31`);
+  await people.sees(new RegExp(`This rescan covers \`people ${person}; from 2025-03-01 to 2025-03-31\``));
 });
 
 test('the scope is chosen in a form whose picker searches the people of the table', async () => {
   const { people, sandbox } = here;
-  const [first] = (await rows()).filter(({ image }) => image !== undefined);
+  const [first] = (await here.rows()).filter(({ image }) => image !== undefined);
   const person = first?.person ?? '';
   await people.command('operator', '/rescan scope');
   const shown = await people.sees(/This rescan covers everything/);

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { readRecording, TOUR_FILE } from '../../docs/generate/examples/recorded.ts';
+import { comparable } from '../../sandbox/tour/recorder.ts';
 import { startProgram } from '../support/rigs/program.ts';
 
 const TOUR = fileURLToPath(new URL('../../sandbox/tour/tour.ts', import.meta.url));
@@ -21,7 +23,7 @@ const resultSchema = z.strictObject({
         because: z.string().exactOptional(),
       }),
     )
-    .length(9),
+    .length(11),
 });
 
 function tour(args: readonly string[]) {
@@ -30,10 +32,13 @@ function tour(args: readonly string[]) {
   return { folder, program: startProgram(TOUR, args, { ...process.env, TMPDIR: folder }) };
 }
 
-test('the tour runs the whole checklist, every step passes, and nothing is left', {
-  timeout: 300_000,
+test('the tour runs the whole checklist, every step passes, people see what the docs show, and nothing is left', {
+  timeout: 900_000,
 }, async () => {
-  const { folder, program } = tour(['--json']);
+  const recordings = mkdtempSync(join(tmpdir(), 'rescan-tour-recording-'));
+  onTestFinished(() => rmSync(recordings, { recursive: true }));
+  const file = join(recordings, 'tour.json');
+  const { folder, program } = tour(['--json', '--record', file]);
   const code = await program.ended;
   const { ok, steps } = resultSchema.parse(JSON.parse(program.stdout()));
   expect(steps.filter((step) => !step.ok)).toEqual([]);
@@ -41,9 +46,11 @@ test('the tour runs the whole checklist, every step passes, and nothing is left'
   expect({ ok, code }).toEqual({ ok: true, code: 0 });
   expect(program.leavesSomething()).toBe(false);
   expect(readdirSync(folder)).toEqual([]);
+  const renew = 'run `npm run tour -- --record docs/generate/examples/tour.json && npm run docs`';
+  expect(readRecording(file).map(comparable), renew).toEqual(readRecording(TOUR_FILE).map(comparable));
 });
 
-test('Ctrl+C during the tour leaves no process and no file', { timeout: 120_000 }, async () => {
+test('Ctrl+C during the tour leaves no process and no file', async () => {
   const { folder, program } = tour([]);
   await program.printed(/presses \[Start\]/);
   program.interrupt();

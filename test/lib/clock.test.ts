@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createMachineClock, systemClock } from '../../src/lib/clock.ts';
-import { openControlTable } from '../../src/state/control-table.ts';
 import { createLease } from '../../src/state/lease.ts';
+import { openControlTable } from '../../src/state/table/control-table.ts';
 import { startDynalite } from '../support/aws/dynalite.ts';
 
 function machine() {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { redact, withoutSecrets } from '../../src/lib/redact.ts';
+import { cpuMs } from '../support/cpu-time.ts';
 
 test.each([
   ['key AKIAIOSFODNN7EXAMPLE is gone', 'key [key id] is gone'],
@@ -275,11 +276,11 @@ test('hostile input is searched in linear time', () => {
     fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), (parts) => {
       const unit = parts.join('');
       const text = unit.repeat(Math.ceil(200_000 / unit.length));
-      const begin = performance.now();
+      const begin = cpuMs();
       withoutSecrets(text);
       // Quadratic time would need minutes.
-      expect(performance.now() - begin).toBeLessThan(4_000);
+      expect(cpuMs() - begin).toBeLessThan(4_000);
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+});

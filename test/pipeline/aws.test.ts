@@ -1,12 +1,16 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { InvokeCommand } from '@aws-sdk/client-lambda';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import nock from 'nock';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { withBackoff } from '../../src/lib/async/backoff.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createAwsClients, readFault } from '../../src/pipeline/aws.ts';
+import { createAwsClients, createInvokeClient, readFault } from '../../src/pipeline/aws.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
 import { listImages } from '../../src/pipeline/images.ts';
+import { nockInThisTest } from '../support/aws/nock.ts';
 import { startWire, type Wire, type WireAnswer } from '../support/aws/wire.ts';
 
 const asked = { service: 'lambda', action: 'lambda:InvokeFunction', resource: 'ocr' };
@@ -142,11 +146,38 @@ describe('the AWS clients', () => {
 
   test('use the host of the bucket for AWS itself', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL', '');
+    const nock = nockInThisTest();
     nock.disableNetConnect();
     const theirs = nock('https://bucket.s3.eu-west-1.amazonaws.com').get('/?list-type=2').reply(404);
     await expect(list()).rejects.toThrow();
     expect(theirs.isDone()).toBe(true);
-    nock.restore();
+  });
+
+  test('of a pipeline go to its own endpoint in its own region, and so does the client that invokes its function', async () => {
+    const other = await startWire(() => page());
+    const connection = { awsRegion: 'ap-southeast-2', awsProfile: '', awsEndpointUrl: other.url };
+    const { s3, lambda } = createAwsClients(undefined, connection);
+    const invoking = createInvokeClient({ like: lambda, timeoutMs: 1_000, maxSockets: 1 });
+    await s3.send(new ListObjectsV2Command({ Bucket: 'bucket' }));
+    await invoking.send(new InvokeCommand({ FunctionName: 'ocr' })).catch(() => {});
+    await other.stop();
+    expect(other.requests.map(({ path }) => path)).toEqual(['/bucket/', '/2015-03-31/functions/ocr/invocations']);
+    expect(await invoking.config.region()).toBe('ap-southeast-2');
+    expect(wire.requests).toEqual([]);
+  });
+
+  test('of a pipeline with a profile sign with its credentials and never with those of the environment', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rescan-aws-'));
+    const file = join(folder, 'credentials');
+    writeFileSync(file, '[prod]\naws_access_key_id = PRODKEY\naws_secret_access_key = secret\n');
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file);
+    vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const connection = { awsRegion: '', awsProfile: 'prod', awsEndpointUrl: '' };
+    const { lambda } = createAwsClients(undefined, connection);
+    const invoking = createInvokeClient({ like: lambda, timeoutMs: 1_000, maxSockets: 1 });
+    for (const client of [lambda, invoking]) expect((await client.config.credentials()).accessKeyId).toBe('PRODKEY');
+    expect((await createAwsClients().lambda.config.credentials()).accessKeyId).toBe('test');
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test('retry after a 500 and after a broken connection', async () => {

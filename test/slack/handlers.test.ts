@@ -24,12 +24,14 @@ import { diffMessage } from '../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage } from '../../src/slack/messages/results/failures-message.ts';
 import { followMessage } from '../../src/slack/messages/results/log-message.ts';
 import { alertOf } from '../../src/slack/messages/run/alerts.ts';
+import { engineMessage } from '../../src/slack/messages/run/engine-message.ts';
 import { previewMessage } from '../../src/slack/messages/run/preview.ts';
 import { runMessage } from '../../src/slack/messages/run/run-message.ts';
 import { approvalMessage } from '../../src/slack/messages/table/approval-message.ts';
 import { jobMessage, pruneMessage } from '../../src/slack/messages/table/table-messages.ts';
 import { runPlan, runSnapshot } from '../support/memory/scripted-run-control.ts';
 import { autopilotRecord, checklistView, plannedDeploy, scopeFound } from '../support/messages/checklist-builders.ts';
+import { engineReports } from '../support/messages/engine-reports.ts';
 import { diffFound, failuresFound } from '../support/messages/result-builders.ts';
 import {
   backupRecord,
@@ -57,12 +59,14 @@ describe('the tables of commands, buttons and forms', () => {
       'autopilot',
       'checklist',
       'scope',
+      'schedule',
       'backup',
       'backups',
       'quotas',
       'deploy',
       'test-logging',
       'sample',
+      'engine',
       'override',
       'flush',
       'start',
@@ -82,6 +86,7 @@ describe('the tables of commands, buttons and forms', () => {
       'restore',
       'close',
       'history',
+      'use',
       'audit',
     ]);
     const help = helpMessage(COMMANDS).text;
@@ -102,14 +107,47 @@ describe('the tables of commands, buttons and forms', () => {
       expect(commands.get(word)?.read(example.slice(word.length).trim())).toMatchObject({ ok: true });
   });
 
-  test('the usage hint of the manifest names existing commands only', () => {
+  test('the usage hint of the manifest names every command and nothing else', () => {
     const { features } = manifestSchema.parse(
       parse(readFileSync(new URL('../../manifest.yml', import.meta.url), 'utf8')),
     );
     const [command] = features.slash_commands;
     expect(command?.command).toBe('/rescan');
-    const hinted = command?.usage_hint.split('|').map((part) => part.trim().split(' ')[0] ?? '') ?? [];
-    expect(hinted.filter((word) => word !== '…' && !commands.has(word))).toEqual([]);
+    const hinted = command?.usage_hint.split('|').map((part) => part.trim()) ?? [];
+    expect(hinted.toSorted()).toEqual([...commands.keys()].toSorted());
+  });
+
+  test('help and docs/commands.md describe every option that a command takes', () => {
+    const docs = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8');
+    const described = new Map<string, readonly string[]>();
+    for (const { word, usage, options = [] } of COMMANDS) {
+      const help = options.map(([option, meaning]) => `${option} ${meaning}`).join(' ');
+      const forms = usage.split(' | ').map((form) => form.split(' ')[1] ?? '');
+      // The refusal of an unknown option lists the known ones.
+      const lines = ['', ...forms.filter((form) => /^[a-z]+$/.test(form))].flatMap((form) => [
+        `${form} zzzzzzzz=1`,
+        `${form} "0 2 * * *" zzzzzzzz=1`,
+      ]);
+      const taken = lines.flatMap((line) => {
+        const read = commands.get(word)?.read(line.trim());
+        const known = read && !read.ok ? (read.line.split('Options:')[1] ?? '') : '';
+        return [...known.matchAll(/`([a-z-]+)=`/g)].map(([, name = '']) => name);
+      });
+      described.set(word, taken);
+      for (const name of taken) {
+        expect(`${usage} ${help}`, `${word} ${name}`).toContain(`${name}=`);
+        if (!usage.includes('SCOPE') || usage.includes(`${name}=`))
+          expect(usage, `${word} ${name}`).toContain(`${name}=`);
+      }
+      const section = docs.split(/^### /m).find((part) => part.startsWith(`\`/rescan ${word}\``)) ?? '';
+      for (const [option] of options) expect(section, word).toContain(`- \`${option}\``);
+    }
+    for (const word of ['scope', 'start', 'logs', 'validate', 'diff', 'flush', 'restore', 'backups', 'deploy'])
+      expect(described.get(word), word).not.toEqual([]);
+    // These take other words for keys of images.
+    for (const word of ['retry', 'schedule'])
+      for (const name of ['type', 'cause', 'engine'])
+        expect(COMMANDS.find((one) => one.word === word)?.usage, word).toContain(`[${name}=`);
   });
 
   test('every button of a message has a handler, and every handler has a button', () => {
@@ -156,6 +194,7 @@ describe('the tables of commands, buttons and forms', () => {
       failuresMessage(failuresFound(), NOW),
       diffMessage(diffFound({ removed: 1 }), [], NOW),
       withButton(say('answer'), button(ACTION.share, 'Share in channel', '1')),
+      ...engineReports((value) => value).map(engineMessage),
       followMessage({ id: 'C1/1', forMs: 600_000, only: undefined }, { kind: 'following' }, 0),
     ];
     const shown = new Set(

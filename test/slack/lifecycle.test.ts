@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createDrain } from '../../src/slack/client/drain.ts';
-import { createLifecycle } from '../../src/slack/lifecycle.ts';
+import { createDrain } from '../../src/slack/client/receiver/drain.ts';
+import { createLifecycle, createPipelineLife } from '../../src/slack/lifecycle.ts';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
 
 /** A lifecycle whose parts write down when they are called. */
@@ -8,7 +8,7 @@ function lifecycle(options: { connect?: () => Promise<void>; idle?: () => Promis
   const clock = createFakeClock(0);
   const calls: string[] = [];
   const note = (call: string) => () => void calls.push(call);
-  const app = createLifecycle({
+  const life = createPipelineLife({
     prepare: async () => void calls.push('prepared'),
     sources: [
       () => {
@@ -16,14 +16,6 @@ function lifecycle(options: { connect?: () => Promise<void>; idle?: () => Promis
         return note('source ends');
       },
     ],
-    connection: {
-      async connect() {
-        calls.push('connect');
-        await options.connect?.();
-      },
-      disconnect: async () => calls.push('disconnect'),
-      close: note('connection closes'),
-    },
     services: [
       {
         start: note('service starts'),
@@ -37,6 +29,17 @@ function lifecycle(options: { connect?: () => Promise<void>; idle?: () => Promis
     ],
     onStarted: [async () => void calls.push('started')],
     onStopping: [async () => void calls.push('stopping')],
+  });
+  const app = createLifecycle({
+    lives: () => [life],
+    connection: {
+      async connect() {
+        calls.push('connect');
+        await options.connect?.();
+      },
+      disconnect: async () => calls.push('disconnect'),
+      close: note('connection closes'),
+    },
     drain: createDrain(clock, (_error, message) => calls.push(message)),
   });
   return { app, calls, clock };
@@ -81,4 +84,40 @@ test('a service that cannot deliver is closed after 3 s', async () => {
   await clock.advance(1);
   await stopped;
   expect(calls).toEqual(STOPPED);
+});
+
+test('the stop leaves, drains and closes every pipeline, also one that was started later', async () => {
+  const clock = createFakeClock(0);
+  const calls: string[] = [];
+  const lifeOf = (name: string) =>
+    createPipelineLife({
+      prepare: async () => {},
+      sources: [() => () => void calls.push(`${name} leaves`)],
+      services: [
+        { idle: async () => void calls.push(`${name} delivers`), close: () => void calls.push(`${name} closes`) },
+      ],
+      onStarted: [],
+      onStopping: [],
+    });
+  const lives = [lifeOf('dev')];
+  const app = createLifecycle({
+    lives: () => lives,
+    connection: { connect: async () => {}, disconnect: async () => calls.push('disconnect'), close: () => {} },
+    drain: createDrain(clock, () => {}),
+  });
+  await app.start();
+  const late = lifeOf('prod');
+  await late.open();
+  late.serve();
+  lives.push(late);
+  await app.stop();
+  expect(calls).toEqual([
+    'dev leaves',
+    'prod leaves',
+    'disconnect',
+    'dev delivers',
+    'prod delivers',
+    'dev closes',
+    'prod closes',
+  ]);
 });

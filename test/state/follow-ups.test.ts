@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createFollowUps } from '../../src/state/follow-ups.ts';
+import { type ControlTable, openControlTable } from '../../src/state/table/control-table.ts';
 import { startDynalite } from '../support/aws/dynalite.ts';
+import { failOnWarning } from '../support/fail-on-warning.ts';
 
 let table: ControlTable;
 let stop: () => Promise<void>;
@@ -16,7 +17,7 @@ afterAll(() => stop());
 
 const fresh = () => {
   names += 1;
-  return { name: `p${names}`, followUps: createFollowUps({ table, name: `p${names}` }) };
+  return { name: `p${names}`, followUps: createFollowUps({ table, name: `p${names}`, warn: failOnWarning }) };
 };
 async function open(followUps: ReturnType<typeof createFollowUps>) {
   const found = [];

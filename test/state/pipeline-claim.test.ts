@@ -2,8 +2,8 @@ import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { FaultError } from '../../src/pipeline/fault.ts';
-import { openControlTable } from '../../src/state/control-table.ts';
 import { claimPipeline, type Pipeline } from '../../src/state/pipeline-claim.ts';
+import { openControlTable } from '../../src/state/table/control-table.ts';
 import { startDynalite } from '../support/aws/dynalite.ts';
 import { startS3 } from '../support/aws/s3.ts';
 
@@ -18,10 +18,18 @@ async function rig() {
   return {
     s3,
     /** Starts as a bot does. Returns the message that people read when it is refused. */
-    async start(pipeline: Pipeline, { tableName = 'state', prefix = '' } = {}): Promise<string> {
+    async start(pipeline: Pipeline, { tableName = 'state', prefix = '', name = '' } = {}): Promise<string> {
       const table = await openControlTable({ dynamodb: dynamo.client, tableName, clock: systemClock });
       try {
-        await claimPipeline({ table, tableName, s3: s3.client, bucket: 'control', prefix, pipeline });
+        await claimPipeline({
+          table,
+          tableName,
+          s3: s3.client,
+          bucket: 'control',
+          prefix,
+          pipeline,
+          ...(name && { name }),
+        });
         return 'started';
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;
@@ -77,5 +85,45 @@ describe('a control table and its prefix in the control bucket', () => {
     const { start, s3 } = await rig();
     await s3.put('control', 'pipeline.json', '{"pipeline":');
     expect(await start(DEV)).toContain('by another bot (pipeline.json there cannot be read)');
+  });
+});
+
+describe('pipelines of one file', () => {
+  const dev = { name: 'dev', prefix: 'dev/' };
+  const prod = { name: 'prod', prefix: 'prod/' };
+
+  test('share a control table, also when they start at once, and start again', async () => {
+    const { start } = await rig();
+    expect(await Promise.all([start(DEV, dev), start(PROD, prod)])).toEqual(['started', 'started']);
+    expect([await start(PROD, prod), await start(DEV, dev)]).toEqual(['started', 'started']);
+  });
+
+  test('find what a bot with one pipeline left, and that bot can still start', async () => {
+    const { start } = await rig();
+    expect(await start(DEV, { prefix: 'dev/' })).toBe('started');
+    expect([await start(DEV, dev), await start(PROD, prod)]).toEqual(['started', 'started']);
+    expect(await start(DEV, { prefix: 'dev/' })).toBe('started');
+    expect(await start({ ...DEV, table: 'other' }, { prefix: 'third/' })).toContain('belongs to another pipeline');
+  });
+
+  test('do not share a control table when their functions have the same name', async () => {
+    const { start } = await rig();
+    await start(DEV, dev);
+    const said = await start({ ...PROD, ocrFunction: DEV.ocrFunction }, prod);
+    expect(said).toContain('The control table state belongs to another pipeline: the bucket images-dev');
+    expect(said).toContain('delete the item with pk "pipeline" and sk "pipeline" from state');
+  });
+
+  test('keep their resources: another function under the same name is refused', async () => {
+    const { start } = await rig();
+    await start(PROD, prod);
+    await start(DEV, dev);
+    expect(await start({ ...DEV, ocrFunction: 'renamed' }, dev)).toContain('sk "pipeline#ocr-dev"');
+  });
+
+  test('do not share a prefix of the control bucket', async () => {
+    const { start } = await rig();
+    await start(DEV, dev);
+    expect(await start(PROD, { ...prod, prefix: 'dev/' })).toContain('s3://control/dev/ is used by the bot');
   });
 });

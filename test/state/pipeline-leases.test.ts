@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { type ControlTable, openControlTable } from '../../src/state/control-table.ts';
 import { createLease } from '../../src/state/lease.ts';
 import { createPipelineLeases } from '../../src/state/pipeline-leases.ts';
+import { type ControlTable, openControlTable } from '../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../support/aws/dynalite.ts';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
 

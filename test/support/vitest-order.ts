@@ -2,12 +2,13 @@ import type { Reporter, TestModule, TestSpecification } from 'vitest/node';
 import { BaseSequencer } from 'vitest/node';
 
 const SHOWN = 10;
+const LONG = /\/test\/(?:e2e|browser|faults|backup|run\/control|checklist\/table-jobs)\//;
 
-/** The suites of the whole product take longest: they start first, so that no long one is left for the end. */
+/** The suites of the whole product, of runs and of tables take longest: they start first, so that no long one is left for the end. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const isLong = ({ moduleId }: TestSpecification) => /\/test\/(?:e2e|browser)\//.test(moduleId);
+    const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
     return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
   }
 }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { createLock } from './lock.ts';
-import { type BackedUpTable, createNativeBackups, isBackupOperation } from './native-backups.ts';
-import { createPointInTimeRecovery } from './point-in-time.ts';
-import { isObject } from './requests.ts';
-import { createStore, DynamoDbError, isOperation, type Operation } from './store.ts';
+import { createExports, isExportOperation, type PutObject } from './recovery/exports.ts';
+import { type BackedUpTable, createNativeBackups, isBackupOperation } from './recovery/native-backups.ts';
+import { createPointInTimeRecovery } from './recovery/point-in-time.ts';
+import { isObject, itemSchema } from './requests.ts';
+import { createStore, DynamoDbError, type Item, isOperation, type Operation } from './store.ts';
 import { createTableSettings, isSettingsOperation } from './table-settings.ts';
 import { createTransactions } from './transactions.ts';
 import { writeBatch, writeOne } from './writes.ts';
@@ -15,6 +16,10 @@ export interface EngineOptions {
   readonly deleteTableMs?: number;
   /** How long an on-demand backup stays CREATING, in ms. */
   readonly createBackupMs?: number;
+  /** How long an export to S3 stays IN_PROGRESS, in ms. */
+  readonly exportMs?: number;
+  /** Where exports are written; without it exports are unknown operations. */
+  readonly putObject?: PutObject;
   /** ms since the epoch. */
   readonly now?: () => number;
   /**
@@ -35,17 +40,22 @@ export interface Engine {
 const describedSchema = z.looseObject({
   Table: z.looseObject({ TableName: z.string(), TableId: z.string(), TableArn: z.string() }),
 });
+const pageSchema = z.looseObject({
+  Items: z.array(itemSchema),
+  LastEvaluatedKey: z.record(z.string(), z.unknown()).optional(),
+});
 const MAX_SETTLING_TURNS = 1_000;
 
 /**
  * The operations of DynamoDB on tables in memory: dynalite's, with conditions that compare lists and maps, transactions, and
- * point-in-time recovery, backups without items, and the settings of tables. All writes take their turn behind one lock.
+ * point-in-time recovery, exports, backups without items, and the settings of tables. All writes take their turn behind one lock.
  */
 export function createEngine(options: EngineOptions = {}): Engine {
   const {
     createTableMs = 0,
     deleteTableMs = 0,
     createBackupMs = 0,
+    exportMs = 0,
     now = Date.now,
     transactionMs = () => 0,
     takeWriteUnits = () => true,
@@ -57,6 +67,18 @@ export function createEngine(options: EngineOptions = {}): Engine {
   const recovery = createPointInTimeRecovery(now);
   const settings = createTableSettings(now);
   const backups = createNativeBackups(now, createBackupMs);
+  const exports = createExports({
+    now,
+    exportMs,
+    putObject: options.putObject,
+    async describe(arn) {
+      const found = await describe(/^arn:[\w-]+:dynamodb:[\w-]+:\d+:table\/([^/]+)$/.exec(arn)?.[1] ?? '');
+      return found?.TableArn === arn ? found : undefined;
+    },
+    recoverableSince: recovery.since,
+    snapshot: (table) => inTurn(() => allItems(table)),
+    hashKey: async (table) => (await store.keyNames(table))[0] ?? '',
+  });
 
   const exists = async (table: string): Promise<boolean> =>
     store.keyNames(table).then(
@@ -79,6 +101,18 @@ export function createEngine(options: EngineOptions = {}): Engine {
       (answer) => describedSchema.parse(answer).Table,
       () => undefined,
     );
+
+  async function allItems(TableName: string): Promise<readonly Item[]> {
+    const items: Item[] = [];
+    let start: object | undefined;
+    do {
+      const input = { TableName, ...(start && { ExclusiveStartKey: start }) };
+      const page = pageSchema.parse(await store.run('Scan', store.check('Scan', input)));
+      items.push(...page.Items);
+      start = page.LastEvaluatedKey;
+    } while (start !== undefined);
+    return items;
+  }
 
   /** An operation of dynalite, with the settings that it does not have. */
   async function executeInStore(operation: Operation, input: object): Promise<object> {
@@ -118,6 +152,7 @@ export function createEngine(options: EngineOptions = {}): Engine {
           return recovery.answer(operation, input, exists);
         default:
           if (isSettingsOperation(operation)) return settings.answer(operation, input, exists);
+          if (exports.isAvailable && isExportOperation(operation)) return exports.answer(operation, input);
           if (isBackupOperation(operation)) return backups.answer(operation, input, describe);
           if (!isOperation(operation))
             throw new DynamoDbError(

@@ -7,6 +7,7 @@ import type { World } from '../world.ts';
 import { createWriteCapacity } from './capacity.ts';
 import { createEngine, type Engine, type EngineOptions } from './engine.ts';
 import { withMarks, withoutMarks } from './plain-names.ts';
+import type { PutObject } from './recovery/exports.ts';
 import { ACCOUNT, DynamoDbError, modelError } from './store.ts';
 
 /** The name of Application Auto Scaling in the target of a request. */
@@ -23,6 +24,7 @@ const requestSchema = z.looseObject({
   RequestItems: z.record(z.string(), z.unknown()).default({}),
   TransactItems: z.array(z.record(z.string(), targetSchema)).default([]),
 });
+const objectSchema = z.record(z.string(), z.unknown());
 const describedSchema = z.looseObject({
   Table: z.looseObject({ GlobalSecondaryIndexes: z.array(z.looseObject({})).optional() }),
 });
@@ -47,7 +49,8 @@ export async function startTableServer(options: EngineOptions = {}): Promise<Tab
     const part = service === AUTO_SCALING ? autoScaling : engine;
     void answerWith(request, response, (input) => part.execute(operation, input));
   });
-  server.keepAliveTimeout = 60_000;
+  // Clients close idle connections. A server that closes one as the next request arrives resets it.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('DynamoDB did not listen on a port');
@@ -92,6 +95,8 @@ export interface LocalDynamoDb {
   /** The address for callers that the simulated faults do not affect: the function and the seed. */
   readonly url: string;
   answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void>;
+  /** A request of another service of AWS: with throttling and delay, without the bot's own faults. @throws DynamoDbError */
+  executeInside(operation: string, input: unknown): Promise<object>;
   /** Answers a request to Application Auto Scaling. */
   answerAutoScaling(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void>;
   /** Forgets all auto scaling. */
@@ -109,13 +114,20 @@ const DENIED = (operation: string) =>
 export async function startDynamoDb(
   world: () => World,
   random: () => number,
-  about: { readonly table: string; readonly metrics: MetricStore; readonly tableChangeMs: number },
+  about: {
+    readonly table: string;
+    readonly metrics: MetricStore;
+    readonly tableChangeMs: number;
+    readonly putObject: PutObject;
+  },
 ): Promise<LocalDynamoDb> {
   const capacity = createWriteCapacity(Date.now);
   const tables = await startTableServer({
     createTableMs: about.tableChangeMs,
     deleteTableMs: about.tableChangeMs,
     createBackupMs: about.tableChangeMs,
+    exportMs: about.tableChangeMs,
+    putObject: about.putObject,
     transactionMs: () => world().dynamodb.transactionMs,
     takeWriteUnits(table, units) {
       const { billing, dynamodb, capacity: limits } = world();
@@ -163,12 +175,16 @@ export async function startDynamoDb(
     return { ...answer, UnprocessedItems: unprocessed };
   }
 
-  async function execute(operation: string, input: unknown): Promise<object> {
-    const { addedLatencyMs, dynamodb, expiredCredentials, accessDenied, billing } = world();
-    if (addedLatencyMs > 0) await new Promise((resolve) => setTimeout(resolve, addedLatencyMs));
+  function checkCredentials(operation: string): void {
+    const { expiredCredentials, accessDenied } = world();
     if (expiredCredentials)
       throw refusal('ExpiredTokenException', 'The security token included in the request is expired');
     if (accessDenied.includes(`dynamodb:${operation}`)) throw refusal('AccessDeniedException', DENIED(operation));
+  }
+
+  async function execute(operation: string, input: unknown): Promise<object> {
+    const { addedLatencyMs, dynamodb, billing } = world();
+    if (addedLatencyMs > 0) await new Promise((resolve) => setTimeout(resolve, addedLatencyMs));
     const [table] = tablesOf(input);
     if (dynamodb.throttleRate > 0 && random() < dynamodb.throttleRate) {
       if (table !== undefined) record(WRITES.has(operation) ? 'WriteThrottleEvents' : 'ReadThrottleEvents', table, 1);
@@ -198,10 +214,24 @@ export async function startDynamoDb(
     answerAutoScaling: (request, response, operation) =>
       answerWith(request, response, (input) => tables.autoScaling.execute(operation, input)),
     async answer(request, response, operation) {
-      const answered = answerWith(request, response, (input) => execute(operation, input));
+      const answered = answerWith(request, response, async (input) => {
+        checkCredentials(operation);
+        return execute(operation, input);
+      });
       answering.add(answered);
       await answered;
       answering.delete(answered);
+    },
+    async executeInside(operation, input) {
+      const marked: unknown = JSON.parse(withMarks(JSON.stringify(input)));
+      const executed = execute(operation, marked);
+      const answered = executed.then(
+        () => undefined,
+        () => undefined,
+      );
+      answering.add(answered);
+      void answered.then(() => answering.delete(answered));
+      return objectSchema.parse(JSON.parse(withoutMarks(JSON.stringify(await executed))));
     },
     async settle() {
       await Promise.race([Promise.all(answering), new Promise((resolve) => setTimeout(resolve, MAX_CLOSING_MS))]);

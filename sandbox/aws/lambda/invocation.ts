@@ -7,7 +7,8 @@ import type { LogRing } from '../logs/log-ring.ts';
 import type { MetricStore } from '../logs/metric-store.ts';
 import { answerCheck, isWrapped, logWrappedFailure, workingHandler } from '../ocr/failure-wrapper.ts';
 import { type FunctionReply, moduleErrorOf, runOcr, runtimeError } from '../ocr/ocr.ts';
-import type { FailureKind, World } from '../world.ts';
+import type { Team } from '../ocr/team.ts';
+import { between, type FailureKind, type World } from '../world.ts';
 import { createEnvironments, platformLines } from './execution.ts';
 import type { FunctionRevision, FunctionState } from './function-state.ts';
 import type { FunctionTable } from './function-table.ts';
@@ -22,6 +23,7 @@ export interface InvocationPorts {
   readonly random: () => number;
   readonly state: FunctionState;
   readonly table: FunctionTable;
+  readonly team: Team;
   readonly s3: S3Client;
   readonly invocations: Invocations;
   readonly logs: LogRing;
@@ -79,9 +81,6 @@ export function createInvoker(ports: InvocationPorts) {
       : undefined;
   }
 
-  const between = (wanted: number | { min: number; max: number }) =>
-    typeof wanted === 'number' ? wanted : wanted.min + ports.random() * Math.max(0, wanted.max - wanted.min);
-
   function failureFor(key: string): { kind: FailureKind; message: string | undefined } | undefined {
     for (const failure of world().failures)
       if ((failure.match === undefined || key.includes(failure.match)) && ports.random() < failure.rate)
@@ -100,7 +99,7 @@ export function createInvoker(ports: InvocationPorts) {
     const isQuiet = world().functionWork === 'none';
     if (!isQuiet) lines.started();
     const timeoutMs = revision.timeoutSeconds * 1_000;
-    const latency = between(world().latencyMs);
+    const latency = between(world().latencyMs, ports.random);
     if (latency > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(latency, timeoutMs)));
     const failure = latency > timeoutMs ? { kind: 'timeout-new' as const, message: undefined } : failureFor(key);
     const reply =
@@ -115,7 +114,8 @@ export function createInvoker(ports: InvocationPorts) {
         : withoutImage(event, revision, lines.say);
     const endedAt = Date.now();
     const durationMs = reply.kind.startsWith('timeout') ? timeoutMs : endedAt - startedAt + ports.random();
-    const usedMb = reply.kind === 'out-of-memory' ? revision.memorySizeMb : Math.round(between(world().memoryMb));
+    const usedMb =
+      reply.kind === 'out-of-memory' ? revision.memorySizeMb : Math.round(between(world().memoryMb, ports.random));
     if (!isQuiet) lines.ended(reply, { durationMs, memorySizeMb: revision.memorySizeMb, usedMb });
     metrics.record('AWS/Lambda', 'Invocations', dimensions, 1);
     metrics.record('AWS/Lambda', 'Errors', dimensions, reply.functionError === undefined ? 0 : 1);
@@ -168,6 +168,7 @@ export function createInvoker(ports: InvocationPorts) {
     const reply = await runOcr(bucket, key, {
       s3: ports.s3,
       table: ports.table,
+      team: ports.team,
       revision,
       metrics,
       world,
@@ -198,43 +199,54 @@ export function createInvoker(ports: InvocationPorts) {
     return reply;
   }
 
+  /** What an invocation runs: the image, the revision and the event. @throws LambdaRefusal */
+  function accept(body: Buffer, qualifier: string | undefined) {
+    if (body.length > MOST_REQUEST_BYTES)
+      throw new LambdaRefusal(
+        413,
+        'RequestTooLargeException',
+        `Request must be smaller than ${MOST_REQUEST_BYTES} bytes for the InvokeFunction operation`,
+      );
+    const payload = body.length === 0 ? {} : parseJson(body.toString('utf8'));
+    if (payload === undefined)
+      throw new LambdaRefusal(400, 'InvalidRequestContentException', 'Could not parse request body into json');
+    const record = eventSchema.safeParse(payload).data?.Records[0];
+    const reason = throttle();
+    if (reason) {
+      metrics.record('AWS/Lambda', 'Throttles', dimensions, 1);
+      throw new LambdaRefusal(429, 'TooManyRequestsException', 'Rate Exceeded.', { Reason: reason });
+    }
+    const revision = qualifier === undefined ? state.running() : (state.revision(qualifier) ?? state.running());
+    const { bucket, object } = record?.s3 ?? { bucket: { name: '' }, object: { key: '' } };
+    const event = record ? undefined : payload;
+    const bucketName =
+      world().bucketMissing && bucket.name === ports.imageBucket ? `${bucket.name}-is-gone` : bucket.name;
+    return { revision, run: () => run(bucketName, object.key, revision, event) };
+  }
+
   return {
+    /** A synchronous invocation by another service of AWS. @throws LambdaRefusal */
+    async invokeInside(body: Buffer, qualifier: string | undefined) {
+      const accepted = accept(body, qualifier);
+      const { requestId, reply } = await accepted.run();
+      return { requestId, reply, version: accepted.revision.version };
+    },
     /** @throws LambdaRefusal */
     async invoke(request: IncomingMessage, response: ServerResponse, qualifier: string | undefined): Promise<void> {
-      const body = await readBody(request);
-      if (body.length > MOST_REQUEST_BYTES)
-        throw new LambdaRefusal(
-          413,
-          'RequestTooLargeException',
-          `Request must be smaller than ${MOST_REQUEST_BYTES} bytes for the InvokeFunction operation`,
-        );
-      const payload = body.length === 0 ? {} : parseJson(body.toString('utf8'));
-      if (payload === undefined)
-        throw new LambdaRefusal(400, 'InvalidRequestContentException', 'Could not parse request body into json');
-      const record = eventSchema.safeParse(payload).data?.Records[0];
-      const reason = throttle();
-      if (reason) {
-        metrics.record('AWS/Lambda', 'Throttles', dimensions, 1);
-        response.setHeader('Retry-After', '1');
-        throw new LambdaRefusal(429, 'TooManyRequestsException', 'Rate Exceeded.', { Reason: reason });
-      }
-      const revision = qualifier === undefined ? state.running() : (state.revision(qualifier) ?? state.running());
-      const { bucket, object } = record?.s3 ?? { bucket: { name: '' }, object: { key: '' } };
-      const event = record ? undefined : payload;
-      const bucketName =
-        world().bucketMissing && bucket.name === ports.imageBucket ? `${bucket.name}-is-gone` : bucket.name;
+      const accepted = accept(await readBody(request), qualifier);
+      const { revision } = accepted;
       if (request.headers['x-amz-invocation-type'] === 'Event') {
         // Lambda answers at once and retries a failed asynchronous event twice.
         void (async () => {
           for (let attempt = 0; attempt < 3; attempt++) {
-            const { reply } = await run(bucketName, object.key, revision, event);
+            const { reply } = await accepted.run();
             if (reply.functionError === undefined) return;
           }
         })();
         response.writeHead(202, { 'x-amzn-requestid': randomUUID() });
         return void response.end();
       }
-      const { requestId, reply } = await run(bucketName, object.key, revision, event);
+      const { requestId, reply } = await accepted.run();
       if (world().brokenConnections > 0 && ports.random() < world().brokenConnections) {
         request.socket.destroy();
         return;

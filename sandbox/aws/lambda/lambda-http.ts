@@ -26,5 +26,6 @@ export function sendLambda(response: ServerResponse, status: number, body: unkno
 
 export function sendRefusal(response: ServerResponse, refusal: LambdaRefusal): void {
   response.setHeader('x-amzn-errortype', refusal.type);
+  if (refusal.status === 429) response.setHeader('Retry-After', '1');
   sendLambda(response, refusal.status, { Type: 'User', message: refusal.message, ...refusal.more });
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { readBody } from '../http.ts';
+import type { Team } from '../ocr/team.ts';
 import { createPackageUrls, MOST_DIRECT_BYTES, publishVersion, tooLarge, updateCode } from './function-code.ts';
 import { configurationOf, updateConfiguration } from './function-configuration.ts';
 import { ACCOUNT, createFunctionState, type FunctionRevision } from './function-state.ts';
@@ -12,6 +13,7 @@ export interface LambdaPorts extends Omit<InvocationPorts, 'state' | 'table' | '
   /** Name of the pipeline's table. */
   readonly table: string;
   readonly functionTable: FunctionTable;
+  readonly team: Team;
 }
 
 const VERSIONS_A_PAGE = 50;
@@ -176,6 +178,16 @@ export function createLambda(ports: LambdaPorts) {
         if (!(error instanceof LambdaRefusal)) throw error;
         sendRefusal(response, error);
       }
+    },
+    /** Invokes the function for another service of AWS. @throws LambdaRefusal */
+    async invokeInside(name: string, payload: Buffer, qualifier: string | undefined) {
+      const [asked, inArn] = functionOf(name);
+      const wanted = qualifier ?? inArn;
+      if (world().functionMissing || asked !== ports.functionName)
+        throw notFound(`Function not found: arn:aws:lambda:us-east-1:${ACCOUNT}:function:${asked}`);
+      if (wanted !== undefined) revisionOf(wanted);
+      const { requestId, reply, version } = await invoker.invokeInside(payload, wanted);
+      return { requestId, version, payload: reply.payload, functionError: reply.functionError };
     },
     /** Sends the package at an address that GetFunction returned. */
     answerPackage: packages.answer,

@@ -149,7 +149,7 @@ export function createLogs(group: string, ring: LogRing, world: () => World) {
             : all.slice(-limit);
     // At the end of a stream CloudWatch returns the same token again.
     return {
-      events: page.map(({ at, message }) => ({ timestamp: at, ingestionTime: at, message })),
+      events: page.map(({ at, ingestedAt, message }) => ({ timestamp: at, ingestionTime: ingestedAt, message })),
       nextForwardToken: `f/${page.at(-1)?.id ?? place ?? 0}`,
       nextBackwardToken: `b/${page[0]?.id ?? place ?? 0}`,
     };
@@ -199,6 +199,6 @@ const filtered = (line: LogLine) => ({
   eventId: String(line.id).padStart(56, '0'),
   logStreamName: line.stream,
   timestamp: line.at,
-  ingestionTime: line.at,
+  ingestionTime: line.ingestedAt,
   message: line.message,
 });

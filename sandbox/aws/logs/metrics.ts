@@ -44,24 +44,61 @@ class MetricsRefusal extends Error {
   }
 }
 
-/** CloudWatch's GetMetricData as JSON (the protocol of the SDK), from the recorded metrics. */
+const DAY_SECONDS = 86_400;
+const MOST_DATA = 1_000;
+const putSchema = z.looseObject({
+  // Names that begin with AWS/ are reserved.
+  Namespace: z.string().regex(/^(?!AWS\/)[^:]{1,255}$/),
+  MetricData: z
+    .array(
+      z.looseObject({
+        MetricName: z.string().min(1).max(255),
+        Dimensions: z
+          .array(z.object({ Name: z.string().min(1).max(255), Value: z.string().min(1).max(1_024) }))
+          .max(30)
+          .default([]),
+        Timestamp: z.number().optional(),
+        Value: z.number(),
+      }),
+    )
+    .min(1)
+    .max(MOST_DATA),
+});
+
+/** CloudWatch's GetMetricData and PutMetricData as JSON (the protocol of the SDK), on the recorded metrics. */
 export function createMetrics(store: MetricStore) {
   return async function answer(request: IncomingMessage, response: ServerResponse, operation: string): Promise<void> {
     const body = await readJson(request);
-    if (operation !== 'GetMetricData')
+    if (operation !== 'GetMetricData' && operation !== 'PutMetricData')
       return sendMetricsError(response, 'UnknownOperationException', `The local AWS has no cloudwatch:${operation}`);
     try {
-      const asked = askedSchema.safeParse(body);
-      if (!asked.success) {
-        const [issue] = asked.error.issues;
-        throw new MetricsRefusal(`The request is malformed: ${issue?.path.join('.')} ${issue?.message}`);
-      }
-      sendJson(response, 200, dataOf(asked.data, store), 'application/x-amz-json-1.0');
+      const answered =
+        operation === 'PutMetricData' ? put(parse(putSchema, body), store) : dataOf(parse(askedSchema, body), store);
+      sendJson(response, 200, answered, 'application/x-amz-json-1.0');
     } catch (error) {
       if (!(error instanceof MetricsRefusal)) throw error;
       sendMetricsError(response, error.type, error.message);
     }
   };
+}
+
+function parse<Parsed>(schema: z.ZodType<Parsed>, body: unknown): Parsed {
+  const asked = schema.safeParse(body);
+  if (asked.success) return asked.data;
+  const [issue] = asked.error.issues;
+  throw new MetricsRefusal(`The request is malformed: ${issue?.path.join('.')} ${issue?.message}`);
+}
+
+function put({ Namespace, MetricData }: z.infer<typeof putSchema>, store: MetricStore) {
+  const nowSeconds = Date.now() / 1_000;
+  for (const { Timestamp: at = nowSeconds } of MetricData)
+    if (at < nowSeconds - 14 * DAY_SECONDS || at > nowSeconds + DAY_SECONDS / 12)
+      throw new MetricsRefusal('Timestamp is more than two weeks old or more than two hours ahead.');
+  for (const { MetricName, Dimensions, Timestamp = nowSeconds, Value } of MetricData) {
+    const dimensions = Object.fromEntries(Dimensions.map(({ Name, Value: value }) => [Name, value]));
+    store.record(Namespace, MetricName, dimensions, Value, Timestamp * 1_000);
+  }
+  return {};
 }
 
 /** Sends an error in CloudWatch's JSON format. A header has the error code of the older protocol. */

@@ -16,8 +16,13 @@ const PUT_TRIES = 5;
 
 const keySchema = z.object({
   partition: z.object({ name: z.string(), type: z.literal('S') }),
-  sort: z.object({ name: z.string(), type: z.literal('S') }).optional(),
+  sort: z.object({ name: z.string(), type: z.enum(['S', 'N']) }).optional(),
 });
+const namingSchema = z.object({
+  mark: z.string().default('FAILED_IMAGE'),
+  names: z.record(z.string(), z.string()).default({}),
+});
+type Naming = z.infer<typeof namingSchema>;
 const replySchema = z.looseObject({ statusCode: z.number(), body: z.string().default('{}') });
 const bodySchema = z.looseObject({
   error: z.string().default(''),
@@ -87,7 +92,8 @@ export async function logWrappedFailure(key: string, reply: FunctionReply, ports
     const tableName = environment.RESCAN_TABLE;
     if (!tableName) throw named('KeyError', "'RESCAN_TABLE'");
     const tableKey = tableKeyOf(environment.RESCAN_TABLE_KEY);
-    const written = await putRecord(image, failure, tableName, tableKey, ports);
+    const naming = namingSchema.parse(parsed(environment.RESCAN_FAILURE_NAMES ?? '{}'));
+    const written = await putRecord(image, failure, tableName, tableKey, naming, ports);
     ports.print(`RESCAN_FAILURE_LOGGING written: image=${JSON.stringify(image)} key=${JSON.stringify(written)}`);
   } catch (error) {
     const { type, message } = asPython(error);
@@ -149,6 +155,7 @@ async function putRecord(
   failure: Failure,
   tableName: string,
   { partition, sort }: z.infer<typeof keySchema>,
+  naming: Naming,
   ports: WrapperPorts,
 ): Promise<Item> {
   const imagePart =
@@ -156,19 +163,25 @@ async function putRecord(
       ? `sha256:${createHash('sha256').update(image).digest('hex')}`
       : image;
   const imageBytes = await ports.imageBytes();
-  const attempt = sort ? await attemptOf(image, imagePart, tableName, partition.name, sort.name, ports.table) : 1;
+  const attempt = sort ? await attemptOf(image, imagePart, tableName, partition.name, sort, naming, ports.table) : 1;
   for (let tries = 0; ; tries++) {
     const stamp = new Date(ports.now() + tries).toISOString();
     const key: Item = sort
-      ? { [partition.name]: { S: 'FAILED_IMAGE' }, [sort.name]: { S: `${imagePart}#${stamp}` } }
-      : { [partition.name]: { S: `FAILED_IMAGE#${imagePart}#${tries + 1}` } };
+      ? { [partition.name]: { S: naming.mark }, [sort.name]: sortValue(sort.type, imagePart, stamp) }
+      : { [partition.name]: { S: `${naming.mark}#${imagePart}#${tries + 1}` } };
     try {
       await ports.table.put(
         tableName,
         {
           ...key,
-          ...attributesOf(image, failure, stamp, attempt, ports),
-          ...(imageBytes === undefined ? {} : { ImageSize: { N: String(imageBytes) } }),
+          ...renamed(
+            {
+              ...attributesOf(image, failure, stamp, attempt, ports),
+              RecordType: { S: naming.mark },
+              ...(imageBytes === undefined ? {} : { ImageSize: { N: String(imageBytes) } }),
+            },
+            naming,
+          ),
         },
         partition.name,
       );
@@ -180,25 +193,44 @@ async function putRecord(
   }
 }
 
+const renamed = (item: Item, { names }: Naming): Item =>
+  Object.fromEntries(Object.entries(item).map(([name, value]) => [names[name] ?? name, value]));
+
+/** A numeric sort key is a number for the image, followed by 17 digits for the time in microseconds. */
+const TIMES = 10n ** 17n;
+const firstOf = (imagePart: string): bigint =>
+  BigInt(`0x${createHash('sha256').update(imagePart).digest('hex').slice(0, 12)}`) * TIMES;
+const sortValue = (type: 'S' | 'N', imagePart: string, stamp: string): Item[string] =>
+  type === 'S'
+    ? { S: `${imagePart}#${stamp}` }
+    : { N: String(firstOf(imagePart) + BigInt(Date.parse(stamp)) * 1_000n) };
+
 /** The number of this attempt, or undefined when the earlier records cannot be counted. */
 async function attemptOf(
   image: string,
   imagePart: string,
   tableName: string,
   partition: string,
-  sort: string,
+  sort: { readonly name: string; readonly type: 'S' | 'N' },
+  { mark, names }: Naming,
   table: FunctionTable,
 ): Promise<number | undefined> {
   try {
     const earlier = await table.count({
       TableName: tableName,
       ConsistentRead: true,
-      KeyConditionExpression: '#partition = :partition AND begins_with(#sort, :image)',
-      FilterExpression: 'ImageKey = :key',
-      ExpressionAttributeNames: { '#partition': partition, '#sort': sort },
+      KeyConditionExpression: `#partition = :partition AND ${sort.type === 'N' ? '#sort BETWEEN :from AND :to' : 'begins_with(#sort, :image)'}`,
+      FilterExpression: '#image = :key',
+      ExpressionAttributeNames: {
+        '#partition': partition,
+        '#sort': sort.name,
+        '#image': names.ImageKey ?? 'ImageKey',
+      },
       ExpressionAttributeValues: {
-        ':partition': { S: 'FAILED_IMAGE' },
-        ':image': { S: `${imagePart}#` },
+        ':partition': { S: mark },
+        ...(sort.type === 'N'
+          ? { ':from': { N: String(firstOf(imagePart)) }, ':to': { N: String(firstOf(imagePart) + TIMES - 1n) } }
+          : { ':image': { S: `${imagePart}#` } }),
         ':key': { S: image },
       },
     });
@@ -219,7 +251,6 @@ function attributesOf(
   return {
     ImageKey: { S: image },
     FailureTimestamp: { S: stamp },
-    RecordType: { S: 'FAILED_IMAGE' },
     FailureType: { S: failureTypeOf(message) },
     ErrorMessage: { S: message.slice(0, 5_000) },
     ErrorCode: { S: type },

@@ -7,7 +7,8 @@ import { ARCHIVED_MESSAGE, isArchived } from '../s3.ts';
 import type { FailureKind, World } from '../world.ts';
 import { logFailure } from './failure-logger.ts';
 import { asPython, clientErrorText, PythonError } from './python-error.ts';
-import { recordsOf, type Timesheet, timesheetSchema } from './timesheet.ts';
+import type { Team } from './team.ts';
+import { type Timesheet, timesheetSchema } from './timesheet.ts';
 
 /** The answer of an invocation: the payload, and the FunctionError header when the runtime itself failed. */
 export interface FunctionReply {
@@ -22,6 +23,7 @@ export interface FunctionReply {
 export interface FunctionPorts {
   readonly s3: S3Client;
   readonly table: FunctionTable;
+  readonly team: Team;
   /** The deployed package. */
   readonly revision: FunctionRevision;
   readonly metrics: MetricStore;
@@ -168,14 +170,15 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
   const raise = ports.failWith && RAISED[ports.failWith];
   try {
     if (ports.world().functionWork === 'none' && !raise)
-      return answer(200, processedBody(key, 0, 'Nik Coultas', '', 0.01), 'processed');
+      return answer(200, ports.team.nothing(key, 'Nik Coultas', 0.01), 'processed');
     const sheet = await readSheet(bucket, key, ports);
     callModel(ports);
     if (raise) {
       const error = raise();
       throw ports.failMessage === undefined ? error : new PythonError(error.type, ports.failMessage);
     }
-    const records = recordsOf(sheet, key, ports.now(), ports.revision.content.ocr);
+    const { team } = ports;
+    const records = team.recordsOf(sheet, key, ports.now(), ports.revision.content.ocr);
     if (ports.stores())
       await ports.table.store(ports.revision.environment.DYNAMODB_TABLE ?? '', records).catch((error: unknown) => {
         const { type, message } = asPython(error);
@@ -183,11 +186,7 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
       });
     if (sheet.status === 'Draft') {
       ports.log('INFO', `Rejected ${key}: status Draft`);
-      return answer(
-        200,
-        { message: 'Timesheet rejected', rejected: true, reason: 'Timesheet is not Posted', status: 'Draft' },
-        'rejected',
-      );
+      return answer(200, team.rejected, 'rejected');
     }
     ports.log('INFO', `Stored ${records.length} records for ${sheet.person}`);
     if (ports.failWith === 'reply-too-large')
@@ -196,14 +195,13 @@ async function handle(bucket: string, key: string, ports: FunctionPorts): Promis
         'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
         ports.failWith,
       );
-    const end = records[0]?.WeekEndDate?.S ?? sheet.week;
-    const body = processedBody(key, records.length, sheet.person, `${sheet.week} to ${end}`, seconds());
+    const body = team.processed({ image: key, stored: records.length, sheet, seconds: seconds() });
     return ports.failWith === 'needs-review'
       ? answer(200, { ...body, validation: NOT_VALID }, ports.failWith)
       : answer(200, body, 'processed');
   } catch (error) {
     if (ports.world().neverFails && !raise)
-      return answer(200, processedBody(key, 0, 'unknown', '', seconds()), 'processed');
+      return answer(200, ports.team.nothing(key, 'unknown', seconds()), 'processed');
     return failed(key, asPython(error), seconds(), ports);
   }
 }
@@ -227,17 +225,6 @@ function callModel(ports: FunctionPorts): void {
   metrics.record('AWS/Bedrock', 'InputTokenCount', model, 1_840);
   metrics.record('AWS/Bedrock', 'OutputTokenCount', model, 412);
 }
-
-const processedBody = (key: string, stored: number, person: string, dates: string, seconds: number) => ({
-  message: 'Timesheet processed',
-  source_image: key,
-  entries_stored: stored,
-  resource_name: person,
-  date_range: dates,
-  processing_time_seconds: seconds,
-  cost_estimate_usd: 0.00182,
-  validation: { valid: true, errors: [], warnings: [] },
-});
 
 const NOT_VALID = { valid: false, errors: ['Weekly total mismatch'], warnings: [] };
 

@@ -33,6 +33,8 @@ const dayAfter = (week: string, days: number) => new Date(Date.parse(week) + day
 export interface TableKeys {
   readonly hash: string;
   readonly range?: string;
+  /** The type of the sort key; a text when absent. */
+  readonly rangeType?: 'N';
 }
 
 /** The item with these key attributes in place of ResourceName and DateProjectCode; any other item as it is. */

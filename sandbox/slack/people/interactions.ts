@@ -29,6 +29,8 @@ export interface Place {
   readonly viewId?: string | undefined;
   readonly blockId?: string | undefined;
   readonly actionId: string;
+  /** The blocks that the person's client still shows, where the app has changed the message since. */
+  readonly shown?: readonly JsonRecord[] | undefined;
 }
 
 /**
@@ -87,7 +89,8 @@ export function createInteractions(parts: Parts): Interactions {
   }
 
   function elementAt(surface: Surface, place: Place): PlacedElement {
-    const placed = placedElements(surface.kind === 'view' ? surface.view.blocks : surface.message.blocks);
+    const current = surface.kind === 'view' ? surface.view.blocks : surface.message.blocks;
+    const placed = placedElements(place.shown ?? current);
     const found = placed.find(
       (one) => one.actionId === place.actionId && (place.blockId === undefined || one.blockId === place.blockId),
     );

@@ -30,7 +30,7 @@ export function deliveryResult(delivery: Delivery): JsonRecord {
 
 /** Slack's name for a failed delivery, as Slack shows it to people. */
 export const deliveryError = (delivery: Exclude<Delivery, { kind: 'acknowledged' }>): string =>
-  delivery.kind === 'not-connected' ? 'dispatch_failed' : 'operation_timeout';
+  delivery.kind === 'not-connected' || delivery.kind === 'refused' ? 'dispatch_failed' : 'operation_timeout';
 
 /** Shows an ephemeral message of Slack itself to one person. */
 export function showEphemeral(

@@ -68,7 +68,14 @@ export function createPeopleSide(
       z.strictObject({ channel: z.string(), do: z.enum(CHANNEL_CHANGES), id: z.string().optional() }),
       (asked) => changeChannel(parts, asked),
     ),
-    '/sandbox/action': route(z.strictObject({ ...place, value: z.unknown().optional() }), interactions.act),
+    '/sandbox/action': route(
+      z.strictObject({
+        ...place,
+        value: z.unknown().optional(),
+        shown: z.array(z.record(z.string(), z.unknown())).optional(),
+      }),
+      interactions.act,
+    ),
     '/sandbox/suggest': route(z.strictObject({ ...place, value: z.string() }), interactions.suggest),
     '/sandbox/submit': route(
       z.strictObject({

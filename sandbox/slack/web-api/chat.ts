@@ -14,6 +14,8 @@ export function chatMethods(
   parts: Pick<Parts, 'directory' | 'ids' | 'manifest' | 'messages' | 'world' | 'url'>,
 ): MethodTable {
   const { directory, ids, messages, world } = parts;
+  /** Messages by channel and client_msg_id: Slack posts one once. */
+  const posted = new Map<string, string>();
   /** A message of the bot. Throws `is_inactive`, `message_not_found`, or `refusal` when somebody else wrote it. */
   function ownMessage(channel: string, ts: string, refusal: string) {
     const { id, isArchived } = visibleChannel(directory, channel);
@@ -27,9 +29,21 @@ export function chatMethods(
   return {
     'chat.postMessage': method(
       { ...WRITE, tier: 'special' },
-      z.object({ channel: name, thread_ts: name.optional(), reply_broadcast: flag.optional(), ...content }),
+      z.object({
+        channel: name,
+        thread_ts: name.optional(),
+        reply_broadcast: flag.optional(),
+        client_msg_id: name.optional(),
+        ...content,
+      }),
       (args) => {
         const channel = postableChannel(parts, args.channel, { allowPublic: true });
+        const before = posted.get(`${channel.id}/${args.client_msg_id}`);
+        if (before !== undefined) {
+          const message = messages.find(channel.id, before);
+          if (!message) throw new WebApiError('duplicate_message_not_found');
+          return { channel: channel.id, ts: message.ts, message: toSlackMessage(message, directory) };
+        }
         const threadTs = threadOf(messages, channel.id, args.thread_ts);
         const message = messages.add({
           ...messageContent(args, world),
@@ -37,6 +51,7 @@ export function chatMethods(
           userId: directory.bot.id,
           ...(threadTs === undefined ? {} : { threadTs, isBroadcast: args.reply_broadcast ?? false }),
         });
+        if (args.client_msg_id !== undefined) posted.set(`${channel.id}/${args.client_msg_id}`, message.ts);
         return { channel: channel.id, ts: message.ts, message: toSlackMessage(message, directory) };
       },
     ),

@@ -32,6 +32,15 @@ export function createWebApi(
     ...viewMethods(parts),
   };
   const { world, manifest } = parts;
+  const answered = new Map<string, number>();
+  /** Whether the answer of this call, which was carried out, is lost. */
+  function isLost(name: string): boolean {
+    const every = world.state().lostReplies[name];
+    if (every === undefined) return false;
+    const count = (answered.get(name) ?? 0) + 1;
+    answered.set(name, count);
+    return count % every === 0;
+  }
 
   return async (request, response, url) => {
     const name = url.pathname.slice('/api/'.length);
@@ -65,7 +74,9 @@ export function createWebApi(
     try {
       requireScope(manifest, method.scopes);
       const { token: _, ...rest } = args;
-      sendJson(response, 200, { ok: true, ...method.run(rest) }, headers);
+      const answer = { ok: true, ...method.run(rest) };
+      if (isLost(name)) return void request.socket.destroy();
+      sendJson(response, 200, answer, headers);
     } catch (error) {
       if (!(error instanceof WebApiError)) throw error;
       sendJson(response, 200, { ok: false, error: error.code, ...error.details }, headers);

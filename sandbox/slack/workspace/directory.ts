@@ -79,7 +79,7 @@ const DEFAULT_USERS: readonly SeedUser[] = [
   { id: 'U0DELETED', name: 'deleted', realName: 'Dana Deleted', isDeleted: true },
   { id: 'U0OTHERBOT', name: 'otherbot', realName: 'Other Bot', isBot: true, botId: 'B0OTHER' },
 ];
-const DEFAULT_CHANNELS: readonly SeedChannel[] = [
+export const DEFAULT_CHANNELS: readonly SeedChannel[] = [
   { id: 'C0TIMESHEET', name: 'timesheet-ocr', members: PEOPLE, withBot: true },
   { id: 'C0RANDOM', name: 'random', members: ['U0OPERATOR', 'U0APPROVER', 'U0VIEWER'], withBot: false },
 ];

@@ -4,6 +4,7 @@ import { createClients } from '../../slack/client/clients.ts';
 import { downloadFile } from '../../slack/client/file-download.ts';
 import { createFileUpload } from '../../slack/client/file-upload.ts';
 import { createLookups } from '../../slack/client/lookups.ts';
+import { withPipelineName, withPipelineNameInFiles, withPipelineNameInViews } from '../../slack/client/named.ts';
 import { createHomePublisher, createModalClient } from '../../slack/client/view-client.ts';
 import { createApproverCheck } from '../../slack/intake/approver-check.ts';
 import { createMembershipCheck } from '../../slack/intake/channel-membership.ts';
@@ -12,20 +13,23 @@ import { createPermissions } from '../../slack/intake/permissions.ts';
 import type { SlackPorts } from './ports.ts';
 
 /** Slack's Web API, by purpose. Each part has a client of its own, because a 429 pauses the whole queue of a client. */
-export function assembleClients(ports: Pick<SlackPorts, 'settings' | 'channelIds' | 'clock' | 'logger'>) {
-  const { settings, clock, logger } = ports;
+export function assembleClients(
+  ports: Pick<SlackPorts, 'name' | 'settings' | 'channels' | 'channelIds' | 'publishHome' | 'clock' | 'logger'>,
+) {
+  const { name, settings, channels, clock, logger } = ports;
   const clients = createClients(settings, logger);
-  const channelIds = createChannelIds({ store: ports.channelIds, channels: settings.slackChannels, clock, logger });
-  const chat = (client: typeof clients.answers) => withCurrentIds(createChat(client), channelIds);
+  const channelIds = createChannelIds({ store: ports.channelIds, channels, clock, logger });
+  const chat = (client: typeof clients.answers) =>
+    withPipelineName(withCurrentIds(createChat(client), channelIds), name);
   const lookups = createLookups(clients.lookups);
-  const files = createFileUpload(clients.files, settings.slackBotToken, clock);
+  const files = withPipelineNameInFiles(createFileUpload(clients.files, settings.slackBotToken, clock), name);
   return {
     channelIds,
     answers: withRateLimitRetries(chat(clients.answers), clock),
     progress: chat(clients.progress),
     alerts: chat(clients.alerts),
-    modals: createModalClient(clients.views),
-    publishHome: createHomePublisher(clients.home),
+    modals: withPipelineNameInViews(createModalClient(clients.views), name),
+    publishHome: ports.publishHome ?? createHomePublisher(clients.home),
     lookups: {
       ...lookups,
       readChannel: (channel: string) => withCurrentId(channelIds, channel, lookups.readChannel),
@@ -56,7 +60,11 @@ export function assembleAccess(ports: SlackPorts, { lookups }: ClientParts) {
     membership: createMembershipCheck({ readChannel: lookups.readChannel, clock, onError }),
     checkApprover: createApproverCheck({ permissions, onError }),
     people,
-    whoApproves: { policy: settings.approvalPolicy, approvers: settings.approvers },
+    whoApproves: {
+      policy: settings.approvalPolicy,
+      approvers: settings.approvers,
+      notify: settings.notifyApproval,
+    },
   };
 }
 export type AccessParts = ReturnType<typeof assembleAccess>;

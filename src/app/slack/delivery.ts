@@ -10,20 +10,28 @@ import {
   createLocationFinder,
   createRunLocationFinder,
   createStarterFinder,
+  type FindLocation,
 } from '../../slack/delivery/message-locations.ts';
 import { createRunHeads } from '../../slack/delivery/run-heads.ts';
 import { runMessage } from '../../slack/messages/run/run-message.ts';
 import { buttonStateOf, renderAutopilot, type ShownAutopilot } from '../../slack/threads/autopilot-thread.ts';
 import { renderJob, type ShownJob } from '../../slack/threads/table-thread.ts';
 import type { ClientParts } from './clients.ts';
+import { assembleAddress } from './notifications.ts';
 import type { SlackPorts } from './ports.ts';
 
 /** Where messages are, the live messages, and the alerts. */
-export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts }: ClientParts) {
+export function assembleDelivery(ports: SlackPorts, clients: ClientParts) {
+  const { answers, progress, alerts } = clients;
   const { settings, runs, tables, autopilot, outbox, clock, random, logger, onError } = ports;
   const findRunLocation = createRunLocationFinder(runs);
   const jobLocations = createJobLocations();
-  const findLocation = createLocationFinder({ findRun: findRunLocation, autopilot, tables, jobs: jobLocations });
+  const findWork = createLocationFinder({ findRun: findRunLocation, autopilot, tables, jobs: jobLocations });
+  const findLocation: FindLocation = async (id) => {
+    if (!id.startsWith('sc-')) return findWork(id);
+    const channel = await ports.schedules.channelOf(id);
+    return channel === undefined || !ports.channels().includes(channel) ? undefined : { channel };
+  };
   const editing = {
     edit: progress.edit,
     clock,
@@ -64,6 +72,7 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       takeOverAfterMs: settings.leaseMs,
       buttons,
       early: ports.earlyAlerts,
+      address: assembleAddress(ports, clients),
       onThreadGone(id, threadTs) {
         if (!id.startsWith('r-')) return;
         heads
@@ -77,6 +86,7 @@ export function assembleDelivery(ports: SlackPorts, { answers, progress, alerts 
       idOf: ({ runId }) => runId,
       findLocation: findRunLocation,
       render: (run) => runMessage(run),
+      isCurrent: (run) => run.state.kind !== 'running' || ports.drivesRuns(),
       onDeleted: ({ runId }, { ts }) => heads.renew(runId, ts),
     }),
     jobMessages: createLiveMessageEditor<ShownJob>({

@@ -1,7 +1,7 @@
 import { actionTable } from '../../slack/actions/action-table.ts';
 import { commandTable } from '../../slack/commands/command-table.ts';
 import { formTable } from '../../slack/forms/form-table.ts';
-import { createDeduplicator } from '../../slack/intake/deduplicate.ts';
+import { createDeduplicator, createDeliveryClaim } from '../../slack/intake/deduplicate.ts';
 import { createIntake, type Intake } from '../../slack/intake/dispatch.ts';
 import { createErrorReporter } from '../../slack/intake/error-reporter.ts';
 import { createHeavyReads } from '../../slack/intake/heavy-reads.ts';
@@ -25,7 +25,8 @@ export function assembleHandlers(
   { logFollower: following }: ThreadParts,
   states: PipelineStates,
 ) {
-  const { settings, runs, tables, checklist, scope, starts, steps, autopilot, audit, clock, onError } = ports;
+  const { settings, runs, tables, checklist, scope, schedules, starts, steps, autopilot, audit, clock, onError } =
+    ports;
   const { answers: offers, places, planning, runRequests, resultFiles, resultRequests, exportAudit } = requests;
   const { tableForms, deployForms, restoreRowsForm } = requests;
   const { pace } = settings;
@@ -42,12 +43,14 @@ export function assembleHandlers(
   const stepPorts = { steps, answers: offers, sampleImages: settings.sampleImages };
   const commands = commandTable({
     runs,
+    engine: ports.engine,
     planning,
     status,
     requests: runRequests,
     table: { tables, forms: tableForms },
     checklist: { checklist, permissions, clock, autopilot, checkApprover },
     scope,
+    schedules,
     steps: stepPorts,
     deploys: deployForms,
     stop: ports,
@@ -62,10 +65,12 @@ export function assembleHandlers(
     },
     logs: requests.logRequests,
     following,
+    choice: ports.choice,
     pace,
   });
   const actions = actionTable({
     runs,
+    engine: ports.engine,
     starts,
     autopilot,
     scope,
@@ -110,13 +115,14 @@ export function assembleIntake(
   handlers: HandlerParts,
   states: Pick<PipelineStates, 'lastKnown'>,
 ): Intake {
-  const { settings, audit, clock, random, logger } = ports;
+  const { audit, clock, random, logger, onError } = ports;
   return createIntake({
     ...handlers,
     permissions,
     membership,
-    channels: settings.slackChannels,
+    channels: ports.channels,
     deduplicator: createDeduplicator(clock),
+    claim: createDeliveryClaim({ claims: ports.deliveryClaims, clock, onError }),
     heavyReads: createHeavyReads(clock),
     lastKnown: () => lastKnownLines(states.lastKnown()),
     clock,

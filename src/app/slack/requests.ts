@@ -4,11 +4,11 @@ import { createRestoreRowsForm } from '../../slack/forms/restore-rows-form.ts';
 import { createScopeForm } from '../../slack/forms/scope/scope-form.ts';
 import { createTableForms } from '../../slack/forms/table-forms.ts';
 import { createAnswers } from '../../slack/requests/answers.ts';
-import { createAuditExport } from '../../slack/requests/export-audit.ts';
-import { createFilePlaces } from '../../slack/requests/file-places.ts';
-import { createLogRequests } from '../../slack/requests/log-requests.ts';
-import { createResultFiles } from '../../slack/requests/result-files.ts';
-import { createResultRequests } from '../../slack/requests/result-requests.ts';
+import { createAuditExport } from '../../slack/requests/results/export-audit.ts';
+import { createFilePlaces } from '../../slack/requests/results/file-places.ts';
+import { createLogRequests } from '../../slack/requests/results/log-requests.ts';
+import { createResultFiles } from '../../slack/requests/results/result-files.ts';
+import { createResultRequests } from '../../slack/requests/results/result-requests.ts';
 import { createRunRequests } from '../../slack/requests/run-requests.ts';
 import type { AccessParts, ClientParts } from './clients.ts';
 import type { DeliveryParts } from './delivery.ts';
@@ -24,7 +24,7 @@ export function assembleRequests(
   const { settings, runs, tables, scope, starts, deploys, audit, results, diagnoses, functionLog, clock, onError } =
     ports;
   const planning = { runs, starts, chat, links, clock };
-  const tableForms = createTableForms({ tables, scope, chat, whoApproves, checkApprover, ...modals });
+  const tableForms = createTableForms({ tables, scope, chat, clock, whoApproves, checkApprover, ...modals });
   const answers = createAnswers({ store: ports.answerStore, chat, clock, onError });
   const places = createFilePlaces({
     threadIn: createThreadFinder(runs, findRunLocation, isDeleted),

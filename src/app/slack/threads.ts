@@ -1,4 +1,4 @@
-import { logRefusal } from '../../slack/requests/log-requests.ts';
+import { logRefusal } from '../../slack/requests/results/log-requests.ts';
 import { createAutopilotThread } from '../../slack/threads/autopilot-thread.ts';
 import { createDeployThread } from '../../slack/threads/deploy-thread.ts';
 import { createLogFollower } from '../../slack/threads/log-follower.ts';
@@ -29,6 +29,7 @@ export function assembleThreads(
       findLocation: delivery.findRunLocation,
       heads: delivery.heads,
       autoResume: settings.autoResume,
+      drivesRuns: ports.drivesRuns,
       onError,
     }),
     tableThread: createTableThread({

@@ -1,26 +1,39 @@
 import { workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
 import { BackupNotFoundError, BackupNotVerifiedError, BackupOfAnotherTableError } from '../errors.ts';
-import { type BackupRecord, folderOf, parseBackupRecord, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
+import { type BackupRecord, folderOf, RECORD_NAME, shortBackupId } from '../format/backup-record.ts';
+import { type CatalogueEntry, isUnread, parseEntry } from '../format/export-record.ts';
 import { type BackupLocation, listFolders, readTagged, readText, replaceObject, writeObject } from './location.ts';
 
 /** The catalogue is the bucket itself: a folder with a `rescan-backup.json` is a backup, and nothing else is. */
 
 /** Writes the record of a backup into the catalogue; replaces an earlier one. */
-export const writeRecord = (location: BackupLocation, record: BackupRecord): Promise<void> =>
+export const writeRecord = (location: BackupLocation, record: CatalogueEntry): Promise<void> =>
   writeObject(location, `${folderOf(location.prefix, record.id)}${RECORD_NAME}`, JSON.stringify(record, undefined, 2));
 
 /**
- * A backup by its id, or by its short id (see `shortBackupId`).
+ * A backup or an export by its id, or by its short id (see `shortBackupId`).
  * @throws BackupNotFoundError; ZodError when the record has another form; BackupLocationError.
  */
-export const findBackup = async (location: BackupLocation, backupId: string): Promise<BackupRecord> =>
+export const findEntry = async (location: BackupLocation, backupId: string): Promise<CatalogueEntry> =>
   (await findTagged(location, backupId)).record;
+
+/**
+ * The same, of a backup whose contents are known. @throws as `findEntry`; BackupNotVerifiedError for an export that was not read in
+ * full yet (`openBackup` reads it).
+ */
+export async function findBackup(location: BackupLocation, backupId: string): Promise<BackupRecord> {
+  const entry = await findEntry(location, backupId);
+  if (isUnread(entry)) throw new BackupNotVerifiedError(entry.id, NOT_READ);
+  return entry;
+}
+
+const NOT_READ = 'it is an export of DynamoDB that was checked by a sample and not read in full yet';
 
 async function findTagged(
   location: BackupLocation,
   backupId: string,
-): Promise<{ readonly record: BackupRecord; readonly etag: string }> {
+): Promise<{ readonly record: CatalogueEntry; readonly etag: string }> {
   if (!/^[\w-]+$/.test(backupId)) throw new BackupNotFoundError(backupId);
   const isShort = backupId.startsWith('b-');
   const ids = isShort ? await listFolders(location, `${location.prefix}AWSDynamoDB/`) : [backupId];
@@ -31,7 +44,7 @@ async function findTagged(
       ? undefined
       : await readTagged(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
   if (stored === undefined) throw new BackupNotFoundError(backupId);
-  return { record: parseBackupRecord(stored.text), etag: stored.etag };
+  return { record: parseEntry(stored.text), etag: stored.etag };
 }
 
 /** Changes of one record that others may make at the same time: more than this is a defect. */
@@ -46,6 +59,20 @@ export async function changeRecord(
   backupId: string,
   change: (record: BackupRecord) => BackupRecord,
 ): Promise<BackupRecord> {
+  const changed = await changeEntry(location, backupId, (entry) => {
+    if (isUnread(entry)) throw new BackupNotVerifiedError(entry.id, NOT_READ);
+    return change(entry);
+  });
+  if (isUnread(changed)) throw new BackupNotVerifiedError(changed.id, NOT_READ);
+  return changed;
+}
+
+/** The same for a backup or an export. @throws as `findEntry` */
+export async function changeEntry(
+  location: BackupLocation,
+  backupId: string,
+  change: (record: CatalogueEntry) => CatalogueEntry,
+): Promise<CatalogueEntry> {
   for (let attempt = 1; ; attempt += 1) {
     const { record, etag } = await findTagged(location, backupId);
     const changed = change(record);
@@ -67,17 +94,17 @@ export async function setUsedBy(
 const READS_AT_ONCE = 16;
 
 /**
- * All backups, newest first. One whose record cannot be read is reported and left out: it can be neither used nor deleted.
+ * All backups and exports, newest first. One whose record cannot be read is reported and left out: it can be neither used nor deleted.
  * @throws BackupLocationError
  */
-export async function listBackups(location: BackupLocation): Promise<readonly BackupRecord[]> {
-  const records: BackupRecord[] = [];
+export async function listBackups(location: BackupLocation): Promise<readonly CatalogueEntry[]> {
+  const records: CatalogueEntry[] = [];
   const ids = await listFolders(location, `${location.prefix}AWSDynamoDB/`);
   await workThrough(ids, READS_AT_ONCE, async (id) => {
     const text = await readText(location, `${folderOf(location.prefix, id)}${RECORD_NAME}`);
     if (text === undefined) return;
     try {
-      records.push(parseBackupRecord(text));
+      records.push(parseEntry(text));
     } catch (error) {
       location.warn?.(`The record ${RECORD_NAME} of backup ${id} cannot be read. The backup is left out.`, error);
     }
@@ -92,14 +119,14 @@ const CLOCK_DIFFERENCE_MS = 5 * 60_000;
 export const isDatedAhead = ({ startedAt }: Pick<BackupRecord, 'startedAt'>, now: number): boolean =>
   startedAt > now + CLOCK_DIFFERENCE_MS;
 
-/** The newest verified backup of a table, one that is dated ahead only if there is no other; undefined when there is none. */
+/** The newest backup of a table that is verified, or an export that was checked; one that is dated ahead only if there is no other; undefined when there is none. */
 export const lastVerified = (
-  records: readonly BackupRecord[],
+  records: readonly CatalogueEntry[],
   tableArn: string,
   now: number,
-): BackupRecord | undefined =>
+): CatalogueEntry | undefined =>
   records
-    .filter((record) => record.table.arn === tableArn && record.verification.kind === 'verified')
+    .filter((record) => record.table.arn === tableArn && record.verification.kind !== 'unverified')
     .toSorted((a, b) => Number(isDatedAhead(a, now)) - Number(isDatedAhead(b, now)) || b.startedAt - a.startedAt)[0];
 
 /**

@@ -1,6 +1,6 @@
 import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { folderOf, RECORD_NAME } from '../format/backup-record.ts';
-import { type BackupLocation, deleteUnder, listFolders, readText } from './location.ts';
+import { type BackupLocation, deleteUnder, listFolders, OURS, readText } from './location.ts';
 import { DELETION_MARKER } from './prune.ts';
 
 /**
@@ -26,10 +26,12 @@ export async function clearUnfinished(
   for (const id of await listFolders(location, root)) {
     const folder = folderOf(location.prefix, id);
     if (!isOld(id) || (await readText(location, `${folder}${RECORD_NAME}`)) !== undefined) continue;
-    // Exports of DynamoDB are in the same folder. They have a summary, but no record of ours. A backup whose record somebody
-    // deleted by mistake has a summary, too: only a deletion that was begun is completed.
+    // Exports of DynamoDB are in the same folder, and a large one takes more than a day: only what has our marker is ours. A
+    // backup whose record somebody deleted by mistake has a summary: only a deletion that was begun is completed.
     const isBeingDeleted = (await readText(location, `${folder}${DELETION_MARKER}`)) !== undefined;
-    if (!isBeingDeleted && (await readText(location, `${folder}manifest-summary.json`)) !== undefined) continue;
+    const isOurs = (await readText(location, `${folder}_started`)) === OURS;
+    const isWhole = (await readText(location, `${folder}manifest-summary.json`)) !== undefined;
+    if (!isBeingDeleted && (!isOurs || isWhole)) continue;
     await deleteUnder(location, folder);
     backupIds.push(id);
   }

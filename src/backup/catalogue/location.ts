@@ -139,17 +139,20 @@ export async function deleteUnder(location: BackupLocation, prefix: string): Pro
   return deleted;
 }
 
+/** The content of the marker in the folders of our own backups: that of DynamoDB's exports is empty. */
+export const OURS = 'rescan-bot';
+
 /**
  * Proves that the bucket exists and can be written, by writing the marker `_started` of AWS's exports into the folder.
  * @returns whether the bucket keeps versions; `unknown` when that may not be read. @throws BackupLocationError
  */
 export async function proveWritable(location: BackupLocation, folder: string): Promise<'on' | 'off' | 'unknown'> {
-  await writeObject(location, `${folder}_started`, '');
+  await writeObject(location, `${folder}_started`, OURS);
   return readVersioning(location);
 }
 
 /** Whether the bucket keeps versions; `unknown` when that may not be read. Never throws. */
-async function readVersioning({
+export async function readVersioning({
   s3,
   bucket,
 }: Pick<BackupLocation, 's3' | 'bucket'>): Promise<'on' | 'off' | 'unknown'> {

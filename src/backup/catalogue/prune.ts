@@ -1,16 +1,16 @@
 import type { SpareReason } from '../errors.ts';
-import type { BackupRecord } from '../format/backup-record.ts';
 import { folderOf, RECORD_NAME } from '../format/backup-record.ts';
+import { type CatalogueEntry, isUnread } from '../format/export-record.ts';
 import { type BackupLocation, deleteObject, listKeys, writeObject } from './location.ts';
 
 export interface Spared {
-  readonly record: BackupRecord;
+  readonly record: CatalogueEntry;
   readonly because: SpareReason;
 }
 
 export interface PrunePlan {
   /** Newest first. */
-  readonly remove: readonly BackupRecord[];
+  readonly remove: readonly CatalogueEntry[];
   readonly spared: readonly Spared[];
 }
 
@@ -31,22 +31,24 @@ export interface PruneRule {
 const KEEP_USED_MS = 30 * 24 * 60 * 60_000;
 
 /** Which backups of a table to delete when the newest `keep` are to stay; see `SpareReason` for what is never deleted. */
-export function planPrune(records: readonly BackupRecord[], rule: PruneRule): PrunePlan {
+export function planPrune(records: readonly CatalogueEntry[], rule: PruneRule): PrunePlan {
   const ours = records
     .filter((record) => record.table.arn === rule.tableArn)
     .toSorted((a, b) => b.startedAt - a.startedAt);
   const verified = ours.filter((record) => record.verification.kind === 'verified');
+  const usable = ours.filter((record) => record.verification.kind !== 'unverified');
   const largest = new Set([withMostRecords(ours), withMostRecords(verified)]);
   const isRecent = (at: number | undefined) => at !== undefined && rule.now - at < KEEP_USED_MS;
-  const reasonToKeep = (record: BackupRecord): SpareReason | undefined => {
+  const reasonToKeep = (record: CatalogueEntry): SpareReason | undefined => {
     if (rule.checklist.has(record.id)) return 'checklist';
     if (rule.inUse.has(record.id)) return 'in-use';
     if (largest.has(record)) return 'most-records';
-    if (record === verified[0]) return 'last-verified';
-    if (isRecent(rule.namedAt.get(record.id)) || isRecent(record.usedBy?.at)) return 'named';
+    if (record === verified[0] || record === usable[0]) return 'last-verified';
+    if (isRecent(rule.namedAt.get(record.id)) || isRecent(isUnread(record) ? undefined : record.usedBy?.at))
+      return 'named';
     return record.purpose === 'safety' && isRecent(record.startedAt) ? 'safety' : undefined;
   };
-  const remove: BackupRecord[] = [];
+  const remove: CatalogueEntry[] = [];
   const spared: Spared[] = [];
   for (const record of ours.slice(Math.max(0, rule.keep))) {
     const because = reasonToKeep(record);
@@ -57,8 +59,8 @@ export function planPrune(records: readonly BackupRecord[], rule: PruneRule): Pr
 }
 
 /** The first one with the most records: of several, the newest. */
-const withMostRecords = (newestFirst: readonly BackupRecord[]): BackupRecord | undefined =>
-  newestFirst.reduce<BackupRecord | undefined>(
+const withMostRecords = (newestFirst: readonly CatalogueEntry[]): CatalogueEntry | undefined =>
+  newestFirst.reduce<CatalogueEntry | undefined>(
     (most, record) => (most === undefined || record.counts.total > most.counts.total ? record : most),
     undefined,
   );

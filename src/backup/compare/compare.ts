@@ -1,8 +1,9 @@
 import { createLineSorter, type LineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { kindOfRecord } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
-import { keyNamesOf } from '../../pipeline/table/table.ts';
+import { shapeOf } from '../../pipeline/table/table.ts';
 import type { DifferenceCounts } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { createDigestSum, type Digest, hashOfItem, sameDigest } from '../format/digest.ts';
@@ -30,6 +31,12 @@ export interface Comparison extends DifferenceCounts {
   readonly attributeNames: ReadonlySet<string>;
 }
 
+/** Records that were read so far. */
+export interface ReadProgress {
+  readonly tableItems: number;
+  readonly backupItems: number;
+}
+
 export interface CompareRequest {
   readonly record: BackupRecord;
   /** Taken as part of the backup, in place of its items with the same key. */
@@ -43,7 +50,7 @@ export interface CompareRequest {
   readonly started?: Positions;
   readonly segments?: number;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: { readonly tableItems: number; readonly backupItems: number }) => void;
+  readonly onProgress?: (read: ReadProgress) => void;
   /** Called for each difference, in the order of the keys; waited for. */
   readonly onDifference?: (kind: DifferenceKind, key: Item) => Promise<void> | void;
   /** Memory for the fingerprints before they go to temporary files, bytes; 1 MB when absent. */
@@ -71,7 +78,7 @@ type Side = keyof typeof SIDES;
  */
 export async function compareWithBackup(ports: BackupPorts, request: CompareRequest): Promise<Comparison> {
   const { record, kinds, covers, overlay, started } = request;
-  const names = keyNamesOf(record.table);
+  const names = shapeOf(record.table, ports.profile);
   const keyOf = keyReader(record.table.keys);
   const isCompared = (item: Item) =>
     (kinds === undefined || kinds.includes(kindOfRecord(item, names))) && (covers === undefined || covers(item));

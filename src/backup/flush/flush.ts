@@ -1,11 +1,13 @@
 import { piecesOf, workThrough } from '../../lib/async/workers.ts';
 import { defined } from '../../lib/defined.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { FAILED_IMAGE, type KindCounts, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
-import { type Filter, scanTable } from '../../pipeline/table/scan.ts';
+import { failedFilter } from '../../pipeline/table/kind-filter.ts';
+import { type KindCounts, kindOfRecord } from '../../pipeline/table/records.ts';
+import { scanTable } from '../../pipeline/table/scan.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
-import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable, setUsedBy } from '../catalogue/catalogue.ts';
 import { type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { FlushRefusedError, TableNotActiveError } from '../errors.ts';
@@ -100,7 +102,7 @@ async function prepare(ports: JobPorts, request: FlushRequest) {
   if (facts.status !== 'ACTIVE' && facts.status !== 'UPDATING') throw new TableNotActiveError(facts.name, facts.status);
   const record = await findBackup(location, request.backupId);
   requireUsable(record, facts.arn);
-  const names = keyNamesOf(facts);
+  const names = shapeOf(facts, ports.profile);
   const keyOf = keyReader(facts.keys);
   const isWanted = (item: Item) =>
     (kinds === undefined || kinds.includes(kindOfRecord(item, names))) && (scope === undefined || scope.covers(item));
@@ -248,12 +250,6 @@ async function compare(
 const endOf = (record: BackupRecord): Positions =>
   Object.fromEntries(record.files.map(({ key, items }) => [key, items]));
 
-const isFailedImage: Filter = {
-  expression: '#type = :failed',
-  names: { '#type': 'RecordType' },
-  values: { ':failed': { S: FAILED_IMAGE } },
-};
-
 /** Every page of a consistent scan, some segments side by side; settles when all of them have ended. */
 async function forEachPage(
   ports: JobPorts,
@@ -267,7 +263,7 @@ async function forEachPage(
     facts.name,
     defined({
       segments: LEFTOVER_SEGMENTS,
-      filter: failedOnly ? isFailedImage : undefined,
+      filter: failedOnly ? failedFilter(shapeOf(facts, ports.profile)) : undefined,
       signal,
       backoff: backoffOf(ports),
     }),

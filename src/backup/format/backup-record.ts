@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RECORD_KINDS } from '../../pipeline/table/records.ts';
+import type { RECORD_KINDS } from '../../pipeline/profile/record-kinds.ts';
 
 /**
  * The layout of a backup, from AWS's documentation "DynamoDB table export output format":
@@ -40,7 +40,7 @@ const verificationSchema = z.discriminatedUnion('kind', [
 /** Whether the backup was read back from S3 with an equal digest; `at` is epoch ms. */
 export type Verification = z.infer<typeof verificationSchema>;
 
-const recordSchema = z.object({
+export const recordSchema = z.object({
   format: z.literal('rescan-backup/1'),
   id: z.string().min(1),
   /** `safety`: made by a restore before it writes. */
@@ -63,9 +63,14 @@ const recordSchema = z.object({
   note: z.string().optional(),
   /** The job that made it: a process that finds the job of one that died finds the backup by this. */
   jobId: z.string().exactOptional(),
+  /** DynamoDB exported it; `startedAt` is the moment whose state it has. The files are those of the export. */
+  exportArn: z.string().exactOptional(),
   digest: digestSchema,
   counts: countsSchema,
-  files: z.array(dataFileSchema).min(1),
+  /** See `kindRulesOf`. Counts of a backup that was made by other rules cannot be compared. */
+  kindRules: z.string().exactOptional(),
+  /** None only of the export of an empty table. */
+  files: z.array(dataFileSchema),
   verification: verificationSchema,
   /** The flush of the whole table that finished with this backup, until this backup is restored. `at` is epoch ms. */
   usedBy: z.object({ jobId: z.string(), at: z.number() }).exactOptional(),
@@ -77,7 +82,8 @@ export type BackupRecord = z.infer<typeof recordSchema>;
 export const parseBackupRecord = (text: string): BackupRecord => recordSchema.parse(JSON.parse(text));
 
 /** Bytes of the data files, as stored in S3. */
-export const storedBytes = (record: BackupRecord): number => record.files.reduce((sum, file) => sum + file.bytes, 0);
+export const storedBytes = ({ files }: { readonly files: readonly Pick<DataFile, 'bytes'>[] }): number =>
+  files.reduce((sum, file) => sum + file.bytes, 0);
 
 /** `manifest-files.json`: one line for each data file. */
 export const manifestFiles = (record: BackupRecord): string =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Warn } from '../../lib/warn-once.ts';
-import type { ControlTable } from '../../state/control-table.ts';
+import type { ControlTable } from '../../state/table/control-table.ts';
 import { type Job, type JobStore, jobSchema } from './job.ts';
 
 const PARTITION = 'backup-job';

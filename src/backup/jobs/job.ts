@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a flush or a restore must know to continue after its process died. `hold`: see `releaseHeldFunction`. */
+/** What a flush, a restore or an export must know to continue after its process died. `hold`: see `releaseHeldFunction`. */
 const positionsSchema = z.record(z.string(), z.int().min(0));
 export const jobSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -54,6 +54,12 @@ export const jobSchema = z.discriminatedUnion('kind', [
     wasProtected: z.boolean(),
     /** What may have begun; what was reached is read from the table. */
     stage: z.enum(['described', 'safeguarded', 'unprotecting', 'deleting', 'creating', 'setting', 'comparing']),
+  }),
+  z.object({
+    kind: z.literal('export'),
+    id: z.string(),
+    /** The export that DynamoDB makes. */
+    exportArn: z.string(),
   }),
   z.object({
     kind: z.literal('hold'),

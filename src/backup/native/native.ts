@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import {
   CreateBackupCommand,
   DescribeBackupCommand,
@@ -95,17 +94,27 @@ export class ExportFailedError extends Error {
   override readonly name = 'ExportFailedError';
   readonly exportArn: string;
   readonly code: string;
-  constructor(exportArn: string, code: string, message: string) {
-    super(`The export ${exportArn} failed: ${code}: ${message}`);
+  readonly reason: string;
+  constructor(exportArn: string, code: string, reason: string) {
+    super(`The export ${exportArn} failed: ${code}: ${reason}`);
     this.exportArn = exportArn;
     this.code = code;
+    this.reason = reason;
   }
 }
 
-/** Starts DynamoDB's export of the table to S3. @returns its ARN. @throws PointInTimeRecoveryOffError, the SDK's error. */
+/**
+ * Starts DynamoDB's export of the table to S3, or finds the one that was started with the same token in the last 8 hours.
+ * @returns its ARN. @throws PointInTimeRecoveryOffError, the SDK's error.
+ */
 export async function startExport(
   dynamodb: DynamoDBClient,
-  wanted: { readonly tableArn: string; readonly bucket: string; readonly prefix: string },
+  wanted: {
+    readonly tableArn: string;
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly clientToken: string;
+  },
 ): Promise<string> {
   try {
     const command = new ExportTableToPointInTimeCommand({
@@ -113,8 +122,7 @@ export async function startExport(
       S3Bucket: wanted.bucket,
       ...(wanted.prefix !== '' && { S3Prefix: wanted.prefix.replace(/\/$/, '') }),
       ExportFormat: 'DYNAMODB_JSON',
-      // The same token for every attempt: a lost answer must not start a second export.
-      ClientToken: randomUUID(),
+      ClientToken: wanted.clientToken,
     });
     const { ExportDescription } = await withBackoff(patientBackoff, () => dynamodb.send(command));
     if (ExportDescription?.ExportArn === undefined) throw new Error(`The export of ${wanted.tableArn} has no ARN`);
@@ -126,6 +134,8 @@ export async function startExport(
   }
 }
 
+const FIRST_LOOK_MS = 1_000;
+
 export interface ExportResult {
   readonly exportArn: string;
   readonly items: number;
@@ -135,7 +145,7 @@ export interface ExportResult {
 }
 
 /**
- * Reads the state of an export every `everyMs` until it is complete. An abort ends the reading, not the export.
+ * Reads the state of an export until it is complete: after a second first, then less and less often, at least every `everyMs`. An abort ends the reading, not the export.
  * @throws ExportFailedError, the SDK's error, `signal.reason`.
  */
 export async function followExport(
@@ -148,7 +158,7 @@ export async function followExport(
     readonly onRead?: () => void;
   },
 ): Promise<ExportResult> {
-  for (;;) {
+  for (let waitMs = FIRST_LOOK_MS; ; waitMs *= 2) {
     options.signal?.throwIfAborted();
     const command = new DescribeExportCommand({ ExportArn: exportArn });
     const { ExportDescription: state } = await withBackoff(patientBackoff, () => dynamodb.send(command));
@@ -162,6 +172,6 @@ export async function followExport(
     if (state?.ExportStatus === 'FAILED')
       throw new ExportFailedError(exportArn, state.FailureCode ?? 'unknown', state.FailureMessage ?? 'no reason given');
     options.onRead?.();
-    await options.clock.sleep(options.everyMs, options.signal);
+    await options.clock.sleep(Math.min(waitMs, options.everyMs), options.signal);
   }
 }

@@ -2,7 +2,7 @@ import type { Backoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf } from '../../pipeline/table/table.ts';
 import { type AutoScalingPorts, applyAutoScaling } from '../../pipeline/whole-table/apply-auto-scaling.ts';
 import { describeInFull, type TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
 import {
@@ -336,7 +336,7 @@ async function finish(
     show('counting');
     const remaining = await countByKind(dynamodb, name, {
       backoff,
-      keys: keyNamesOf(await describeTable(dynamodb, name)),
+      keys: shapeOf(await describeTable(dynamodb, name), ports.profile),
     });
     const { safeguard } = started;
     if (!safeguard) throw new Error(`Job ${started.id} deleted a table without a safeguard`);

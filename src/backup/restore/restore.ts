@@ -4,7 +4,7 @@ import type { Item } from '../../pipeline/table/item.ts';
 import { createSwapper } from '../../pipeline/table/swap.ts';
 import { describeTable, isExpired, readTimeToLive, type TableFacts } from '../../pipeline/table/table.ts';
 import { findBackup, requireUsable, setUsedBy } from '../catalogue/catalogue.ts';
-import { type Comparison, compareWithBackup } from '../compare/compare.ts';
+import { type CompareRequest, type Comparison, compareWithBackup } from '../compare/compare.ts';
 import { RestoreDigestMismatchError, TableNotActiveError } from '../errors.ts';
 import type { BackupRecord } from '../format/backup-record.ts';
 import { keyReader, keyText } from '../format/item-key.ts';
@@ -96,7 +96,7 @@ async function expiryTest({ dynamodb, clock }: BackupPorts, table: string) {
  */
 export async function previewRestore(
   ports: BackupPorts,
-  request: Pick<RestoreRequest, 'table' | 'backupId' | 'mode' | 'signal'>,
+  request: Pick<RestoreRequest, 'table' | 'backupId' | 'mode' | 'signal'> & Pick<CompareRequest, 'onProgress'>,
 ): Promise<RestorePreview> {
   const { record, overlay, facts } = await openBackup(ports, request);
   const isExpired = await expiryTest(ports, facts.name);
@@ -108,7 +108,10 @@ export async function previewRestore(
   };
   const found = await compareWithBackup(
     ports,
-    defined({ record, overlay, signal: request.signal, isExpired: isExpired && countExpired }),
+    defined({
+      ...{ record, overlay, signal: request.signal, onProgress: request.onProgress },
+      isExpired: isExpired && countExpired,
+    }),
   );
   return {
     added: found.removed + found.expired,

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { defined } from '../../lib/defined.ts';
 import { countsOf, emptyTally, kindOfRecord } from '../../pipeline/table/records.ts';
 import { type ScanPage, scanTable } from '../../pipeline/table/scan.ts';
-import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { createTurns, uploadInParts } from '../../pipeline/upload-parts.ts';
 import { writeRecord } from '../catalogue/catalogue.ts';
 import { type BackupLocation, deleteUnder, md5Base64, proveWritable, writeObject } from '../catalogue/location.ts';
 import { TableNotActiveError } from '../errors.ts';
@@ -17,9 +19,9 @@ import {
   newBackupId,
 } from '../format/backup-record.ts';
 import { createDigestSum, hashOfItem } from '../format/digest.ts';
+import { kindRulesOf } from '../format/kind-rules.ts';
 import { type BackupPorts, backoffOf, RECORDS_PER_PAGE } from '../ports.ts';
 import { type ReadBackOptions, verifyBackup } from '../verify/verify.ts';
-import { createTurns, uploadInParts } from './upload-parts.ts';
 
 export interface BackupRequest {
   readonly table: string;
@@ -93,6 +95,7 @@ export async function storeBackup(
   }
   const visit = await request.visitReadBack?.(written);
   const record = await verifyBackup(location, written, clock.now, {
+    profile: ports.profile,
     ...(request.signal && { signal: request.signal }),
     ...(visit && { visit }),
     onProgress: (items) =>
@@ -117,7 +120,7 @@ async function writeBackup(
 ): Promise<BackupRecord> {
   const { location, clock } = ports;
   const startedAt = clock.now();
-  const keys = keyNamesOf(facts);
+  const keys = shapeOf(facts, ports.profile);
   const sum = createDigestSum();
   const tally = emptyTally();
   let plainBytes = 0;
@@ -161,6 +164,7 @@ async function writeBackup(
     ...(request.jobId !== undefined && { jobId: request.jobId }),
     digest: sum.digest(),
     counts: countsOf(tally),
+    ...defined({ kindRules: kindRulesOf(ports.profile) }),
     files: [...files],
     verification: { kind: 'unverified', reason: 'it was not read back yet' },
   };
@@ -233,7 +237,11 @@ async function uploadSegment(
   };
   const gzip = createGzip({ level: 3 });
   const flowing = pipeline(Readable.from(lines(), { highWaterMark: 1 }), gzip, { signal });
-  const storing = uploadInParts(location, key, measured(gzip), { turns, signal }).catch((error: unknown) => {
+  const storing = uploadInParts(location, key, measured(gzip), {
+    turns,
+    signal,
+    contentType: 'application/gzip',
+  }).catch((error: unknown) => {
     // Otherwise the segment waits for ever for somebody who takes its bytes.
     gzip.destroy(error instanceof Error ? error : undefined);
     throw error;

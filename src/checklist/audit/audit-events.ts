@@ -1,4 +1,5 @@
 import type { ApprovalState } from '../../approvals/approval.ts';
+import { isUnread } from '../../backup/format/export-record.ts';
 import { defined } from '../../lib/defined.ts';
 import type { RunEvent } from '../../run/model/types.ts';
 import type { AutopilotEvent } from '../contracts/autopilot-control.ts';
@@ -50,6 +51,7 @@ export function auditOfRun(event: RunEvent): NewAuditEntry | undefined {
     case 'first-failure':
     case 'connection-broken':
     case 'draining':
+    case 'left':
       return;
   }
 }
@@ -136,7 +138,7 @@ function outcomeOfApproval(state: Exclude<ApprovalState, { kind: 'pending' }>): 
 function describeResult(result: Extract<TableEvent, { kind: 'finished' }>['result']): string {
   switch (result.kind) {
     case 'backup':
-      return `${result.record.counts.total} records, ${result.record.verification.kind}, digest ${result.record.digest.sum}`;
+      return `${result.record.counts.total} records, ${result.record.verification.kind}, ${isUnread(result.record) ? result.record.exportArn : `digest ${result.record.digest.sum}`}`;
     case 'flush':
       return `${result.deleted} records deleted, ${result.remaining.total} left`;
     case 'restore':

@@ -1,7 +1,7 @@
 import { ListObjectsV2Command, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
+import { type ControlTable, type Key, readParsed } from '../../state/table/control-table.ts';
 import {
   type AuditEntry,
   type AuditFacts,

@@ -1,3 +1,4 @@
+import { within } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
@@ -117,9 +118,9 @@ export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDri
     // The process died before the request was shown, and nobody can approve what nobody sees.
     if (approval?.state.kind === 'pending' && approval.ts === undefined)
       await emit({ kind: 'approval-asked', record, approval });
-    const { attempts } = record;
+    const { attempts, lastAttempt } = record;
     const approvalBy = approval && 'by' in approval.state ? approval.state.by : undefined;
-    const next = nextMove(defined({ view, attempts, approval: approval?.state.kind, approvalBy }));
+    const next = nextMove(defined({ view, attempts, lastAttempt, approval: approval?.state.kind, approvalBy }));
     const isUnblocked = record.blocker !== undefined && !record.refused && next.kind !== 'needs-person';
     const now = isUnblocked ? await change(record.id, { remove: ['blocker'] }, ['running']) : record;
     if (!now) return 0;
@@ -211,9 +212,7 @@ export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDri
     },
     async shutDown() {
       closing.abort(new Error('The bot shuts down'));
-      const ended = new AbortController();
-      await Promise.race([driving, clock.sleep(SHUTDOWN_MS, ended.signal)]);
-      ended.abort();
+      await within(clock, SHUTDOWN_MS, Promise.resolve(driving));
     },
   };
 }

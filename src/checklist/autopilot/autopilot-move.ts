@@ -19,6 +19,8 @@ export interface AutopilotFacts {
   readonly view: ChecklistView;
   /** How often the autopilot did each step since someone last retried. */
   readonly attempts: Readonly<Partial<Record<OwnStep, number>>>;
+  /** The last of these attempts, and when it was counted, which is before its step began. */
+  readonly lastAttempt?: { readonly step: string; readonly at: number };
   /** The state of the approval that the autopilot requested. */
   readonly approval?: ApprovalState['kind'];
   /** Who decided it. */
@@ -27,6 +29,8 @@ export interface AutopilotFacts {
 
 /** A backup can become stale while people decide; it is repeated this often at most. */
 const MAX_BACKUPS = 3;
+/** From then on an attempt counts whether or not its step began, so that nothing is repeated without end. */
+const MAX_LOST_ATTEMPTS = 5;
 /** An interrupted validation is repeated once. A validation that cannot be done does not prevent the end. */
 const MAX_VALIDATIONS = 2;
 
@@ -38,11 +42,18 @@ export function nextMove(facts: AutopilotFacts): Move {
   const { view, attempts } = facts;
   const stepOf = (name: StepName): StepView =>
     view.steps.find(({ step }) => step === name) ?? { step: name, state: 'to-do' };
-  const timesTried = (step: OwnStep) => attempts[step] ?? 0;
+  const timesTried = (step: OwnStep): number => {
+    const times = attempts[step] ?? 0;
+    const { lastAttempt } = facts;
+    // The process died before the step began: what the checklist knows of it is older, so the attempt does not count.
+    const hasBegun = lastAttempt?.step !== step || (stepOf(step).at ?? 0) >= lastAttempt.at;
+    return hasBegun || times > MAX_LOST_ATTEMPTS ? times : Math.max(0, times - 1);
+  };
   const closing = (): Move => {
     const { state } = stepOf('validate');
     if (state === 'running') return { kind: 'wait', for: 'step' };
-    return state === 'to-do' && timesTried('validate') < MAX_VALIDATIONS
+    // A validation that cannot begin counts, too.
+    return state === 'to-do' && (attempts.validate ?? 0) < MAX_VALIDATIONS
       ? { kind: 'do', step: 'validate' }
       : { kind: 'finished' };
   };

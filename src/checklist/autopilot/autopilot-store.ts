@@ -1,7 +1,7 @@
 import { defined } from '../../lib/defined.ts';
-import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
-import type { Condition } from '../../state/expression.ts';
 import { addToList, lengthOf } from '../../state/string-list.ts';
+import { type ControlTable, type Key, parsedEntry, readParsed } from '../../state/table/control-table.ts';
+import type { Condition } from '../../state/table/expression.ts';
 import { type AutopilotRecord, autopilotRecordSchema } from '../model/autopilot-record.ts';
 
 /** The autopilot of one pipeline in the control table, one at a time: `pipeline#NAME` / `autopilot`. */
@@ -34,6 +34,7 @@ const OF_ONE_AUTOPILOT = [
   'endedAt',
   'stoppedBy',
   'checklistId',
+  'lastAttempt',
   'approvalId',
   'runId',
   'blocker',
@@ -61,7 +62,7 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
     },
     async change(id, { set = {}, remove = [] }, states, fence) {
       const done = await table.update(key, { set, remove }, inStates(id, states, fence));
-      return done.ok ? autopilotRecordSchema.parse(done.entry) : undefined;
+      return done.ok ? parsedEntry(done.entry, autopilotRecordSchema) : undefined;
     },
     async drive(id, fence) {
       const take = (condition: Condition) => table.update(key, { set: { fence } }, { equals: { id }, ...condition });
@@ -75,7 +76,7 @@ export function createAutopilotStore(table: ControlTable, name: string): Autopil
     async reset(id, { forgetApproval }) {
       const remove = ['blocker', 'refused', 'unannounced', ...(forgetApproval ? ['approvalId'] : [])];
       const done = await table.update(key, { set: { attempts: {} }, remove }, inStates(id, ['running']));
-      return done.ok ? autopilotRecordSchema.parse(done.entry) : undefined;
+      return done.ok ? parsedEntry(done.entry, autopilotRecordSchema) : undefined;
     },
   };
 }

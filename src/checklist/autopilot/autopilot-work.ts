@@ -100,9 +100,18 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       const attempts = { ...record.attempts, [step]: (record.attempts[step] ?? 0) + 1 };
       // The logging is tested again after a deploy.
       if (step === 'deploy') attempts['test-logging'] = 0;
-      if (!(await change(record.id, { set: { attempts } }, ['running']))) return;
+      const lastAttempt = { step, at: Math.round(clock.now()) };
+      if (!(await change(record.id, { set: { attempts, lastAttempt } }, ['running']))) return;
       if (step === 'backup') return makeBackup(record);
-      if (step !== 'validate') return ports.doStep(step, record.by);
+      if (step !== 'validate') {
+        const blocker = await ports.doStep(step, record.by);
+        const reason = blocker?.kind === 'step-refused' ? blocker.refusal.reason : undefined;
+        const isBusy = reason === 'busy' || reason === 'step-active';
+        if (!isBusy && reason !== 'interrupted') return blocker;
+        // Another copy works on the function or took the step over: no person is needed, and what did not begin is no attempt.
+        if (isBusy) await change(record.id, { set: { attempts: record.attempts } }, ['running']);
+        return void (await clock.sleep(ports.pollMs, closing));
+      }
       const validation = await ports.validate(record.by);
       if (validation) await emit({ kind: 'validated', record, validation });
       return;

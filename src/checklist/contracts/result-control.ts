@@ -1,6 +1,7 @@
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
+import type { Profile, ProfilePart } from '../../pipeline/profile/profile.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import type { Diff } from '../../results/diff/diff.ts';
 import type { DiffTotals } from '../../results/diff/diff-totals.ts';
@@ -12,7 +13,7 @@ import type { PersonComparison } from '../../results/report/people.ts';
 import type { RunReport } from '../../results/report/run-report.ts';
 import type { ValidationProblem, Verdict } from '../../results/report/validation.ts';
 import type { Refusal, RunControl, RunPlan } from '../../run/model/run-control.ts';
-import type { OutcomeRecord, PaceSetting, Person, RunSnapshot, RunState } from '../../run/model/types.ts';
+import type { EngineKind, OutcomeRecord, PaceSetting, Person, RunSnapshot, RunState } from '../../run/model/types.ts';
 import type { Scope } from '../../run/scope/scope.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
 import type { ResultScope } from '../results/run-scope.ts';
@@ -76,12 +77,17 @@ export type ResultRefusal =
       readonly typed: string;
       readonly names: readonly string[];
     }
+  /** The profile of the pipeline does not say where this is found. */
+  | { readonly reason: 'profile-lacks'; readonly what: ProfilePart; readonly profile: string }
   | { readonly reason: 'no-such-person'; readonly person: string; readonly backupId: string }
   | { readonly reason: 'start'; readonly refusal: StartRefusal }
   | { readonly reason: 'table'; readonly refusal: TableRefusal };
 
 /** The ids of runs, newest first. */
 export type RunIds = readonly string[];
+
+/** What the messages about results have to know of the profile. */
+export type ShownProfile = Pick<Profile, 'kinds' | 'labels' | 'record' | 'person' | 'together'>;
 
 export interface Validation {
   readonly verdict: Verdict;
@@ -101,6 +107,7 @@ export interface Validation {
   /** Examples of images with a problem. */
   readonly images: readonly ReconciledImage[];
   readonly now: KindCounts;
+  readonly profile: ShownProfile;
   readonly backup?: BackupRecord;
   /** Present where the table has fewer entries than the backup. */
   readonly entryHours?: EntryHoursComparison;
@@ -125,13 +132,13 @@ export interface ResultControl {
     /** A description for the people who read the plan. */
     readonly what: string;
     readonly paceSetting: PaceSetting;
+    /** Undefined: the setting RUN_ENGINE. */
+    readonly engine?: EngineKind;
     readonly by: Person;
     readonly channel: string;
   }): Promise<Result<RunPlan, ResultRefusal>>;
   /** The last outcome of each image of a run, in the order in which they were recorded; without an id, of the last run. */
-  outcomes(
-    runId?: string,
-  ): Promise<Result<{ readonly runId: string; readonly records: AsyncIterable<OutcomeRecord> }, ResultRefusal>>;
+  outcomes(runId?: string): Promise<Result<RunOutcomes, ResultRefusal>>;
   /** The last attempts at an image in all runs, newest first. */
   attempts(imageKey: string): Promise<Result<readonly ImageAttempt[], ResultRefusal>>;
   report(runId?: string): Promise<
@@ -166,6 +173,13 @@ export interface DiffNow extends Diff {
   /** Only the records of this scope were compared; the others are in `totals.outside`. */
   readonly scope?: ResultScope;
   readonly openRun?: { readonly runId: string; readonly state: RunState['kind'] };
+}
+
+/** The outcomes of a run, and the profile of the pipeline, which says what its CSV calls a person. */
+export interface RunOutcomes {
+  readonly runId: string;
+  readonly records: AsyncIterable<OutcomeRecord>;
+  readonly profile: Pick<Profile, 'person'>;
 }
 
 /** One invocation for one image. */

@@ -37,6 +37,8 @@ export type StepRefusal =
   /** The plan was carried out before, or there is no plan with that id. */
   | { readonly reason: 'deploy-gone' }
   | { readonly reason: 'nothing-deployed' }
+  /** A deploy or rollback had begun, and the bot stopped or another copy took over. The copy that stands by continues it. */
+  | { readonly reason: 'interrupted' }
   | PipelineBusy
   | { readonly reason: 'no-images' }
   | { readonly reason: 'fault'; readonly fault: Fault; readonly reached?: DeployStage };

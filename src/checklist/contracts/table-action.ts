@@ -35,7 +35,7 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
           /** The backup with which the table was compared. */
           since: z.string(),
         }),
-        z.object({ kind: z.literal('unknown'), because: z.enum(['no-backup', 'unreadable']) }),
+        z.object({ kind: z.literal('unknown'), because: z.enum(['no-backup', 'unreadable', 'no-time']) }),
       ])
       .exactOptional(),
     /** Deletes the table itself and creates it anew, in place of deleting every record. */
@@ -72,7 +72,7 @@ export const tableActionSchema = z.discriminatedUnion('kind', [
     kind: z.literal('prune'),
     /** How many of the newest backups stay. */
     keep: z.int().min(1),
-    /** Exactly these are deleted. `digest`: the sum of the digest. */
+    /** Exactly these are deleted. `digest`: the sum of the digest, or of an export that was not read its ARN. */
     backups: z
       .array(z.object({ id: z.string(), records: z.int().min(0), digest: z.string() }))
       .min(1)

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { type Approval, type Click, type ClickRefusal, factSchema, type UseRefusal } from '../../approvals/approval.ts';
 import type { PrunePlan } from '../../backup/catalogue/prune.ts';
+import type { ReadProgress } from '../../backup/compare/compare.ts';
 import type { DifferenceCounts, SpareReason } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import type { CatalogueEntry } from '../../backup/format/export-record.ts';
 import type { HeldFunction } from '../../backup/jobs/release-held-function.ts';
 import type { LegacyLoss } from '../../backup/legacy/legacy.ts';
 import type { RestorePreview } from '../../backup/restore/restore.ts';
@@ -117,6 +119,7 @@ export type TableRefusal =
   | { readonly reason: 'interrupted' }
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'busy'; readonly holder: string }
+  | { readonly reason: 'shutting-down' }
   | { readonly reason: 'location'; readonly bucket: string; readonly why: 'missing' | 'not-writable' }
   | {
       readonly reason: 'legacy';
@@ -127,6 +130,8 @@ export type TableRefusal =
   | { readonly reason: 'legacy-types'; readonly fileName: string; readonly problems: readonly string[] }
   | { readonly reason: 'legacy-unreadable'; readonly fileName: string; readonly why: string }
   | { readonly reason: 'recovery-off'; readonly arn: string }
+  /** DynamoDB ended an export with an error. */
+  | { readonly reason: 'export-failed'; readonly arn: string; readonly code: string; readonly why: string }
   /** The table has what the bot cannot create again. `obstacles` and `changes` are sentences. */
   | { readonly reason: 'not-recreatable'; readonly table: string; readonly obstacles: readonly string[] }
   /** The table was written or changed right before it would have been deleted. */
@@ -178,7 +183,12 @@ export type ApprovedJob = Readonly<z.infer<typeof approvedJobSchema>>;
 
 /** A backup: a job that needs no approval. */
 export const backupJobSchema = approvedJobSchema.extend({
-  work: z.object({ kind: z.literal('backup'), note: z.string().exactOptional() }),
+  work: z.object({
+    kind: z.literal('backup'),
+    note: z.string().exactOptional(),
+    /** DynamoDB makes it, by an export to S3. */
+    export: z.literal(true).exactOptional(),
+  }),
 });
 export type BackupJob = Readonly<z.infer<typeof backupJobSchema>>;
 
@@ -190,6 +200,8 @@ export const progressIdOf = ({ id, work }: TableJob): string => (work.kind === '
 
 export type JobStage =
   | 'reading'
+  | 'exporting'
+  | 'sampling'
   | 'verifying'
   | 'comparing'
   | 'deleting'
@@ -238,7 +250,7 @@ export interface JobProgress {
 
 /** How a job ended. */
 export type JobResult =
-  | { readonly kind: 'backup'; readonly record: BackupRecord; readonly versioning: 'on' | 'off' | 'unknown' }
+  | { readonly kind: 'backup'; readonly record: CatalogueEntry; readonly versioning: 'on' | 'off' | 'unknown' }
   | {
       readonly kind: 'flush';
       readonly deleted: number;
@@ -324,18 +336,15 @@ export type TableEvent =
 
 /** What the Slack layer may ask of the table and its backups. A refusal is a value, and nothing was changed then. */
 export interface TableControl {
-  backup(request: { by: Person; note?: string; location: RunLocation }): Promise<TableAnswer<TableJob>>;
+  /** `export`: DynamoDB makes it, by an export to S3, and the bot checks it without reading it in full. */
+  backup(request: { by: Person; note?: string; export?: true; location: RunLocation }): Promise<TableAnswer<TableJob>>;
   /** DynamoDB's own on-demand backup, and whether point-in-time recovery is on. */
   nativeBackup(): Promise<
     TableAnswer<{ name: string; arn: string; status: string; pointInTimeRecovery: PointInTimeRecovery }>
   >;
-  /** DynamoDB's own export to S3; `followed` resolves when it is done. */
-  exportTable(): Promise<
-    TableAnswer<{ arn: string; followed: Promise<TableAnswer<{ items: number; bytes: number }>> }>
-  >;
-  backups(): Promise<TableAnswer<readonly BackupRecord[]>>;
-  /** Reads a backup back from S3 and stores whether it is whole. */
-  verify(backupId: string): Promise<TableAnswer<BackupRecord>>;
+  backups(): Promise<TableAnswer<readonly CatalogueEntry[]>>;
+  /** Reads a backup back from S3 in full and stores whether it is whole. */
+  verify(backupId: string): Promise<TableAnswer<CatalogueEntry>>;
   /**
    * Which backups can be deleted, and which are kept although they are older than the newest `keep`. `action`: what to request for
    * the oldest of them; absent where there is nothing to delete.
@@ -345,7 +354,12 @@ export interface TableControl {
   importLegacy(request: { uri: string; typesFrom?: string; by: Person }): Promise<TableAnswer<BackupRecord>>;
   /** What a flush would delete. Relies on the last verified backup where none is given. */
   planFlush(request: { failedOnly: boolean; recreate?: boolean; backupId?: string }): Promise<TableAnswer<FlushPlan>>;
-  planRestore(request: { backupId: string; mode: 'merge' | 'replace' }): Promise<TableAnswer<RestorePlan>>;
+  /** What a restore would change. It reads the table and the backup in full: `onProgress` gets the records read so far. */
+  planRestore(request: {
+    backupId: string;
+    mode: 'merge' | 'replace';
+    onProgress?: (read: ReadProgress) => void;
+  }): Promise<TableAnswer<RestorePlan>>;
   /** Asks for approval of an action on the table as it is now. */
   request(request: {
     action: TableAction;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
+import { type ControlTable, type Key, parsedEntry, readParsed } from '../../state/table/control-table.ts';
 
 /** A deploy from its preview to its end, and its rollback. `plan` is JSON of the pipeline's DeployPlan. */
 const recordSchema = z.object({
@@ -119,7 +119,7 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       }
       const remove = begins ? ['end', 'undoBecause', 'message'] : [];
       const moved = await table.update(key(id), { set, remove }, { in: { state: from } });
-      return moved.ok ? recordSchema.parse(moved.entry) : undefined;
+      return moved.ok ? parsedEntry(moved.entry, recordSchema) : undefined;
     },
     async setMessage(id, message) {
       await table.update(key(id), { set: { message } }, { exists: true });

@@ -7,6 +7,7 @@ import { readModuleSources } from '../../pipeline/package/failure-module.ts';
 import { planDeploy, previewRollback } from '../../pipeline/package/function-package.ts';
 import { carryOutDeploy, carryOutRollback, type DeployStage } from '../../pipeline/package/function-update.ts';
 import type { PackageLocation } from '../../pipeline/package/package-store.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import type { DeploysPorts } from './deploys.ts';
 
@@ -20,10 +21,22 @@ export function createDeployWork(ports: {
   readonly tableName: string;
   readonly keyEncoding: 'raw' | 'url';
   readonly modelId: string;
+  readonly versionFile: string;
+  readonly failed: Profile['failed'];
   /** Called at the beginning of each stage, besides the hooks of the deploy. */
   readonly onStage: (stage: DeployStage) => void;
 }): Pick<DeploysPorts, 'plan' | 'readFacts' | 'carryOut' | 'previewRollback' | 'rollBack'> {
-  const { lambda, packages: location, clock, functionName, tableName, keyEncoding, modelId } = ports;
+  const {
+    lambda,
+    packages: location,
+    clock,
+    functionName,
+    tableName,
+    keyEncoding,
+    modelId,
+    versionFile,
+    failed,
+  } = ports;
   const announced = (onStage: (stage: DeployStage) => void) => (stage: DeployStage) => {
     ports.onStage(stage);
     onStage(stage);
@@ -31,13 +44,13 @@ export function createDeployWork(ports: {
   return {
     async plan(given) {
       const [{ keys }, modules] = await Promise.all([describeTable(ports.dynamodb, tableName), readModuleSources()]);
-      const target = { functionName, tableName, tableKeys: keys, keyEncoding, modelId };
+      const target = { functionName, tableName, tableKeys: keys, keyEncoding, modelId, versionFile, failed };
       return planDeploy({ lambda, location, modules }, { ...target, ...defined({ given }) });
     },
     readFacts: (plan) => readDeployFacts({ lambda, location }, plan),
     carryOut: (plan, { signal, onStage }) =>
       carryOutDeploy({ lambda, location, clock, signal }, plan, announced(onStage)),
-    previewRollback: (plan) => previewRollback({ lambda }, plan),
+    previewRollback: (plan) => previewRollback({ lambda, versionFile }, plan),
     rollBack: (plan, { signal, onStage, keeps }) =>
       carryOutRollback({ lambda, location, clock, signal }, plan, announced(onStage), keeps),
   };

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { type Approval, isWaiting } from '../../approvals/approval.ts';
+import { type Approval, waitingOf } from '../../approvals/approval.ts';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
 import { readJson } from '../../lib/json.ts';
+import { keepNewest } from '../../lib/memory/newest.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import {
   bringsCode,
@@ -41,6 +42,8 @@ export interface Deploys extends DeployControl {
 }
 
 const CHECK_EVERY_MS = 5_000;
+/** Of the deploys that this process began, only the last ones are asked for again. */
+const MOST_OWN = 100;
 /** The process that ended a deploy shows it; after this time another one does, ms. */
 const SHOW_FOR_OTHERS_MS = 15_000;
 
@@ -89,9 +92,12 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   ): Promise<DeployAnswer> {
     isBusy = true;
     own.add(id);
+    keepNewest(own, MOST_OWN);
     let begun: DeployRecord | undefined;
+    let isLost = () => false;
     try {
       const done = await exclusively(ports.exclusive, async (lost): Promise<DeployEnd> => {
+        isLost = () => lost.aborted;
         const isRollback = set.state === 'rolling-back';
         begun = await store.move(id, from, { ...set, isRollback, at: Math.round(clock.now()) });
         if (!begun) return { kind: 'failed', refusal: { reason: 'deploy-gone' } };
@@ -109,6 +115,10 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         ...isShown,
       };
     } catch (error) {
+      if (begun && (isLost() || closing.signal.aborted)) {
+        ports.warn('a deploy was interrupted', error);
+        return { ...refuse({ reason: 'interrupted' }), isShown: true };
+      }
       return { ...refuse(refusalOf(error, ports)), ...(begun ? ({ isShown: true } as const) : {}) };
     } finally {
       isBusy = false;
@@ -173,12 +183,14 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       const record = await store.read(found.id);
       if (!record || !isInProgress(record)) return;
       own.add(record.id);
+      keepNewest(own, MOST_OWN);
       await show(record, await work(record, lost, true), true);
     });
     if (done.ok || done.refusal.reason === 'busy' || done.refusal.reason === 'step-active') return;
     if (shownAsInterrupted.has(found.id)) return;
     if (await events.emit({ kind: 'interrupted', deploy: viewOf(found), until: done.refusal }))
       shownAsInterrupted.add(found.id);
+    keepNewest(shownAsInterrupted, MOST_OWN);
   }
 
   async function keepRecovering(): Promise<void> {
@@ -213,8 +225,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     },
     setApprovalMessage: ports.approvals.setMessage,
     approval: ports.approvals.read,
-    openApprovals: async () =>
-      (await Array.fromAsync(ports.approvals.open())).filter((approval) => isWaiting(approval, clock.now())),
+    openApprovals: async () => waitingOf(await Array.fromAsync(ports.approvals.open()), clock.now()),
     async withdrawApproved(by) {
       const withdrawn = await requests.withdrawApproved(by);
       // A stop does not wait for Slack.

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '../../lib/clock.ts';
 import type { DeployPlan, WrapperState } from '../../pipeline/package/function-package.ts';
-import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
+import { type ControlTable, type Key, readParsed } from '../../state/table/control-table.ts';
 import type { DeployEvent } from '../contracts/step-control.ts';
 import type { DeployStore } from './deploy-store.ts';
 import { planOf } from './finish-deploy.ts';

@@ -2,13 +2,16 @@ import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { readLine } from '../../pipeline/logs/log-line.ts';
 import { findLines, isWithoutLog, type LogLine } from '../../pipeline/logs/logs.ts';
+import type { FailureAttribute } from '../../pipeline/profile/failure-names.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import { findFailuresOfImage, removeFailure } from '../../pipeline/table/failure-records.ts';
 import { type Item, textOf } from '../../pipeline/table/item.ts';
+import { failedName } from '../../pipeline/table/records.ts';
 import { patientBackoff, scanTable } from '../../pipeline/table/scan.ts';
 import { describeTable, type TableKey } from '../../pipeline/table/table.ts';
 import type { FoundRecords, LoggingTestPorts } from './logging-test.ts';
 
-const SHOWN = [
+const SHOWN: readonly FailureAttribute[] = [
   'FailureType',
   'ErrorMessage',
   'ErrorCode',
@@ -24,7 +27,7 @@ const SHOWN = [
  */
 export function createFailureRecordSearch(
   dynamodb: DynamoDBClient,
-  { table, maxScanBytes }: { table: string; maxScanBytes: number },
+  { table, maxScanBytes, profile }: { table: string; maxScanBytes: number; profile: Pick<Profile, 'failed'> },
 ): Pick<LoggingTestPorts, 'findRecords' | 'searchRecords'> {
   function toFound(records: readonly Item[], keys: readonly TableKey[]): FoundRecords | undefined {
     const [newest] = records;
@@ -32,7 +35,7 @@ export function createFailureRecordSearch(
       newest && {
         key: keys.map(({ name }) => `${name} ${textOf(newest[name]) ?? '…'}`).join(', '),
         attributes: SHOWN.flatMap((name) => {
-          const value = textOf(newest[name]);
+          const value = textOf(newest[failedName(profile, name)]);
           return value === undefined ? [] : [[name, value] as const];
         }),
         async remove() {
@@ -44,14 +47,15 @@ export function createFailureRecordSearch(
   return {
     async findRecords(imageKey) {
       const { keys } = await describeTable(dynamodb, table);
-      return toFound(await findFailuresOfImage(dynamodb, { table, keys }, imageKey), keys);
+      return toFound(await findFailuresOfImage(dynamodb, { table, keys, profile }, imageKey), keys);
     },
     async searchRecords(imageKey) {
       const { approximateBytes, keys } = await describeTable(dynamodb, table);
       if (approximateBytes > maxScanBytes) return;
       const filter = {
-        expression: 'ImageKey = :k AND RecordType = :t',
-        values: { ':k': { S: imageKey }, ':t': { S: 'FAILED_IMAGE' } },
+        expression: '#k = :k AND #t = :t',
+        names: { '#k': failedName(profile, 'ImageKey'), '#t': failedName(profile, 'RecordType') },
+        values: { ':k': { S: imageKey }, ':t': { S: profile.failed.mark } },
       };
       const records: Item[] = [];
       for (const segment of scanTable(dynamodb, table, { segments: 1, filter, backoff: patientBackoff }))

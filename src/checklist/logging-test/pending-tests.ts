@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ControlTable } from '../../state/control-table.ts';
+import { type ControlTable, parsedEntry } from '../../state/table/control-table.ts';
 
 /** A test of the failure logging that may have left a record in the table. `at`: when it began, epoch ms. */
 export interface PendingTest {
@@ -31,7 +31,7 @@ export function createPendingTests(table: ControlTable, name: string): PendingTe
       await table.remove({ pk, sk: `${PREFIX}${imageKey}` });
     },
     async *list() {
-      for await (const entry of table.list(pk, { prefix: PREFIX })) yield testSchema.parse(entry);
+      for await (const entry of table.list(pk, { prefix: PREFIX })) yield parsedEntry(entry, testSchema);
     },
   };
 }

@@ -135,7 +135,8 @@ export const isBackupUsed = ({ flush, job, reset }: Pick<ViewFacts, 'flush' | 'j
 function viewBackup(recorded: StepView, facts: ViewFacts, rules: PreconditionRules): StepView {
   const { backup } = facts;
   if (recorded.state === 'running' || !backup) return recorded;
-  const found: StepFinding = { kind: 'backup', backupId: backup.id, records: backup.records };
+  const { id: backupId, records, sampled } = backup;
+  const found: StepFinding = { kind: 'backup', backupId, records, ...defined({ sampled }) };
   const by = recorded.found?.kind === 'backup' && recorded.found.backupId === backup.id ? recorded.by : undefined;
   const done = defined({ step: 'backup', at: backup.startedAt, found, by } as const);
   if (isBackupUsed(facts)) return { ...done, state: 'done' };

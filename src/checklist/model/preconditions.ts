@@ -12,11 +12,13 @@ type Proof = Readonly<z.infer<typeof proofSchema>>;
 export interface PreconditionFacts {
   readonly now: number;
   readonly codeSha256?: string;
-  /** The last verified backup of this table. */
+  /** The last verified backup or checked export of this table. */
   readonly backup?: {
     readonly id: string;
     readonly startedAt: number;
     readonly records: number;
+    /** Of an export that was not read in full: so many of its records were compared with the table. */
+    readonly sampled?: number;
     /** When a flush of the whole table finished with it, unless it was restored since. */
     readonly usedAt?: number;
   };

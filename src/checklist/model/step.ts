@@ -15,7 +15,13 @@ const renameKind = (stored: unknown): unknown =>
 export const findingSchema = z.preprocess(
   renameKind,
   z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('backup'), backupId: z.string(), records: z.number() }),
+    z.object({
+      kind: z.literal('backup'),
+      backupId: z.string(),
+      records: z.number(),
+      /** Of an export of DynamoDB: so many of the records were compared with the table. */
+      sampled: z.number().exactOptional(),
+    }),
     z.object({ kind: z.literal('quotas'), pacePerMinute: z.number(), blocking: z.array(z.string()) }),
     z.object({ kind: z.literal('deploy'), codeSha256: z.string(), inPlace: z.boolean() }),
     z.object({ kind: z.literal('rollback'), codeSha256: z.string() }),
@@ -34,6 +40,8 @@ export const findingSchema = z.preprocess(
        * out.
        */
       fewerEntries: z.number().exactOptional(),
+      /** The pipeline has no entries without an amount (zero-hour weeks). */
+      onlyEntries: z.literal(true).exactOptional(),
       imagesWithoutRows: z.number().exactOptional(),
     }),
     /** The bot stopped during the step. */

@@ -8,6 +8,7 @@ import { type MetricReading, readMetrics } from '../../pipeline/limits/metrics.t
 import { readAllQuotas } from '../../pipeline/limits/quotas.ts';
 import { type InvocationReport, readLine } from '../../pipeline/logs/log-line.ts';
 import { LogGroupMissingError, type LogLine, type LogWindow } from '../../pipeline/logs/logs.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import { describeTable } from '../../pipeline/table/table.ts';
 import { createFailureGroups } from '../../results/failures/failure-groups.ts';
 import { type Diagnosis, type DiagnosisFacts, diagnose } from '../../results/report/diagnosis.ts';
@@ -17,6 +18,7 @@ import type { ResultControl, ResultRefusal } from '../contracts/result-control.t
 export interface DiagnosesPorts {
   readonly results: Pick<ResultControl, 'failures' | 'outcomes'>;
   readonly clock: Clock;
+  readonly profile: Pick<Profile, 'imageKey'>;
   /** The run with this id; without an id the last one. */
   readonly readRun: (runId?: string) => Promise<RunSnapshot | undefined>;
   readonly readMetrics: (window: { from: number; to: number }) => Promise<MetricReading>;
@@ -72,7 +74,7 @@ export function createDiagnoses(ports: DiagnosesPorts): DiagnoseControl {
       if (!found.ok) return found;
       const { totals: failures, dispose } = found.value;
       await dispose();
-      const groups = createFailureGroups();
+      const groups = createFailureGroups(ports.profile);
       const startsPerMinute = new Map<number, number>();
       let lastOutcomeAt: number | undefined;
       const outcomes = await ports.results.outcomes(run?.runId);

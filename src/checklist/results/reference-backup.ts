@@ -1,8 +1,12 @@
-import { findBackup, listBackups } from '../../backup/catalogue/catalogue.ts';
+import { listBackups } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
-import { BackupNotFoundError } from '../../backup/errors.ts';
+import { BackupNotFoundError, BackupNotVerifiedError } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import type { CatalogueEntry } from '../../backup/format/export-record.ts';
+import { openBackup } from '../../backup/verify/open-backup.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import type { Scope } from '../../run/scope/scope.ts';
 import type { RunRecord } from '../../run/store/run-store.ts';
 import type { ChecklistStore } from '../steps/checklist-store.ts';
@@ -50,25 +54,28 @@ export async function flushesAround(
 /**
  * The backup with the state of the table before the rescan: the one that the flush used; without a flush, the newest
  * verified one from before the run, else the newest one. A backup that was made after the flush, of the empty table, is
- * never used.
+ * never used. An export that was only checked by a sample is read in full first. @throws as `openBackup`
  */
 export async function referenceBackup(
   location: BackupLocation,
   tableArn: string,
   flush: FlushOnRecord | undefined,
   root: RunRecord | undefined,
+  { clock, profile }: { readonly clock: Pick<Clock, 'now'>; readonly profile: Profile },
 ): Promise<BackupRecord | undefined> {
-  const isUsable = ({ table, verification }: BackupRecord) =>
-    table.arn === tableArn && verification.kind === 'verified';
+  const open = (backupId: string) => openBackup(location, backupId, () => clock.now(), { profile });
+  const isUsable = ({ table, verification }: CatalogueEntry) =>
+    table.arn === tableArn && verification.kind !== 'unverified';
   if (flush) {
-    const used = await findBackup(location, flush.backupId).catch((error: unknown) => {
-      // It was pruned, so the next best one is used.
-      if (error instanceof BackupNotFoundError) return undefined;
+    const used = await open(flush.backupId).catch((error: unknown) => {
+      // It was pruned or is not whole, so the next best one is used.
+      if (error instanceof BackupNotFoundError || error instanceof BackupNotVerifiedError) return undefined;
       throw error;
     });
     if (used && isUsable(used)) return used;
   }
   const before = flush?.at ?? root?.startedAt ?? Number.POSITIVE_INFINITY;
   const usable = (await listBackups(location)).filter((backup) => isUsable(backup) && backup.purpose !== 'safety');
-  return usable.find(({ startedAt }) => startedAt < before) ?? usable[0];
+  const chosen = usable.find(({ startedAt }) => startedAt < before) ?? usable[0];
+  return chosen && open(chosen.id);
 }

@@ -1,12 +1,13 @@
-import { findBackup, requireUsable } from '../../backup/catalogue/catalogue.ts';
+import { requireUsable } from '../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { openBackup } from '../../backup/verify/open-backup.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLookAlikes, readSpelling } from '../../lib/look-alike.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf } from '../../pipeline/table/table.ts';
 import { diffWithBackup } from '../../results/diff/diff.ts';
 import { readRunReport } from '../../results/report/run-report.ts';
 import { isOpen } from '../../run/model/run.ts';
@@ -71,7 +72,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
     const facts = await describeTable(dynamodb, ports.table);
     requireUsable(backup, facts.arn);
     const { table, ignoredFields, scopes } = ports;
-    const diff = await withScope(scope, { scopes, keys: keyNamesOf(facts) }, (only) =>
+    const diff = await withScope(scope, { scopes, keys: shapeOf(facts, ports.profile) }, (only) =>
       diffWithBackup(ports, { table, backupId: backup.id, ignoredFields, ...only }),
     );
     // Read last: a run that began meanwhile changed the table during the diff.
@@ -92,7 +93,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const found = await reader.failures(runs, { withBucket: false, ...defined({ inRun: runId }) });
         return succeed({ ...found, runIds: runs.map((run) => run.runId) });
       }),
-    planRetry: ({ request, what, paceSetting, by, channel }) =>
+    planRetry: ({ request, what, paceSetting, engine, by, channel }) =>
       orRefusal(async () => {
         const chosen = await chooseForRetry(request, what, {
           ...ports,
@@ -108,6 +109,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
             images,
             keep: true,
             paceSetting,
+            ...defined({ engine }),
             by,
             location: { channel },
           });
@@ -124,7 +126,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         const run = await reader.run(runId);
         if (!run.ok) return run;
         const { runId: id } = run.value;
-        return succeed({ runId: id, records: outcomesOf(run.value) });
+        return succeed({ runId: id, records: outcomesOf(run.value), profile: ports.profile });
       }),
     attempts: (typed) =>
       orRefusal(async () => {
@@ -174,13 +176,16 @@ export function createResults(ports: ResultsPorts): ResultControl {
       orRefusal(async () => {
         if (backupId !== undefined) {
           const scope = scopeId === undefined ? undefined : { id: scopeId };
-          return compareWith(await findBackup(ports.location, backupId), scope);
+          return compareWith(
+            await openBackup(ports.location, backupId, () => ports.clock.now(), { profile: ports.profile }),
+            scope,
+          );
         }
         const chain = valueOrNone(await reader.chain());
         const root = chain && rootOf(chain);
         const { arn } = await describeTable(dynamodb, ports.table);
         const [flush] = await flushesAround(ports.checklists, root);
-        return compareWith(await referenceBackup(ports.location, arn, flush, root), lastScope(root, flush));
+        return compareWith(await referenceBackup(ports.location, arn, flush, root, ports), lastScope(root, flush));
       }),
     changes: (runId) =>
       orRefusal(async () => {
@@ -190,7 +195,7 @@ export function createResults(ports: ResultsPorts): ResultControl {
         if (!scope) return succeed(undefined);
         const { arn } = await describeTable(dynamodb, ports.table);
         const flush = (await flushesAround(ports.checklists, run.value)).find(({ isOfRun }) => isOfRun);
-        return compareWith(await referenceBackup(ports.location, arn, flush, run.value), scope);
+        return compareWith(await referenceBackup(ports.location, arn, flush, run.value, ports), scope);
       }),
   };
 }

@@ -2,9 +2,10 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import { listFailures } from '../../pipeline/table/failure-records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf } from '../../pipeline/table/table.ts';
 import { type Failures, readFailures } from '../../results/failures/failures.ts';
 import { type Reconciliation, reconcile } from '../../results/reconcile/reconcile.ts';
 import type { ReconcileOptions } from '../../results/reconcile/reconcile-sources.ts';
@@ -17,6 +18,7 @@ export interface RunReaderPorts {
   readonly dynamodb: DynamoDBClient;
   readonly table: string;
   readonly bucket: string;
+  readonly profile: Profile;
   readonly store: Pick<RunStore, 'read' | 'readOpen' | 'newestFirst' | 'journal'>;
   readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
   /** The images that are in the bucket now. */
@@ -46,6 +48,8 @@ const SEGMENTS = 4;
 export function createRunReader(ports: RunReaderPorts): RunReader {
   const { dynamodb, store, table } = ports;
 
+  const readShape = async () => shapeOf(await describeTable(dynamodb, table), ports.profile);
+
   async function run(runId?: string): Promise<Result<RunRecord, ResultRefusal>> {
     const { openRunId, lastRunId } = await store.readOpen();
     const id = runId ?? openRunId ?? lastRunId;
@@ -67,18 +71,18 @@ export function createRunReader(ports: RunReaderPorts): RunReader {
       const chain = await readChain(store, found.value.runId);
       return chain ? succeed(chain) : refuse({ reason: 'unknown-run', runId: found.value.runId });
     },
-    failures: (runs, { withBucket, inRun }) =>
+    failures: async (runs, { withBucket, inRun }) =>
       readFailures(
         {
           runs: runs.map(({ runId }) => ({ runId, journal: store.journal(runId, 0) })),
-          records: listFailures(dynamodb, table),
+          records: listFailures(dynamodb, table, await readShape()),
           ...defined({ bucket: withBucket ? ports.listImages() : undefined }),
         },
         defined({ inRun }),
       ),
     async reconcile(chain, options) {
       const root = rootOf(chain);
-      const keys = keyNamesOf(await describeTable(dynamodb, table));
+      const keys = await readShape();
       return reconcile(
         {
           manifest: ports.manifest(root.runId, 0),

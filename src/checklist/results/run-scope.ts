@@ -1,5 +1,5 @@
 import { defined } from '../../lib/defined.ts';
-import type { KeyNames } from '../../pipeline/table/records.ts';
+import type { RecordShape } from '../../pipeline/table/records.ts';
 import { coversEverything, describeScope } from '../../run/scope/scope.ts';
 import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
 import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
@@ -25,7 +25,7 @@ export function lastScope(root: RunRecord | undefined, flush: FlushOnRecord | un
 /** Calls `work` with the filter of a scope, and frees it afterwards. Without a scope there is no filter. */
 export async function withScope<T>(
   scope: ResultScope | undefined,
-  { scopes, keys }: { readonly scopes: Pick<ScopeManifests, 'filterById'>; readonly keys: KeyNames },
+  { scopes, keys }: { readonly scopes: Pick<ScopeManifests, 'filterById'>; readonly keys: RecordShape },
   work: (about: { readonly covers?: ScopeFilter['covers'] }) => Promise<T>,
 ): Promise<T> {
   const filter = scope && (await scopes.filterById(scope.id, keys));

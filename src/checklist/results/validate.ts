@@ -1,14 +1,17 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { kindRulesOf } from '../../backup/format/kind-rules.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { readSpelling } from '../../lib/look-alike.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
+import { RECORD_KINDS } from '../../pipeline/profile/record-kinds.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
 import { hashOfResource } from '../../pipeline/table/image-rows.ts';
-import { countsOf, emptyTally, type KeyNames, RECORD_KINDS } from '../../pipeline/table/records.ts';
-import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { countsOf, emptyTally, hasKind, type RecordShape } from '../../pipeline/table/records.ts';
+import { describeTable, shapeOf, type TableFacts } from '../../pipeline/table/table.ts';
 import { diffWithBackup } from '../../results/diff/diff.ts';
 import type { ReconciledImage, ReconciledKind } from '../../results/reconcile/reconcile-image.ts';
 import { compareEntryHours } from '../../results/report/entry-hours.ts';
@@ -27,6 +30,7 @@ import { lastScope, withScope } from './run-scope.ts';
 export interface ValidatePorts {
   readonly dynamodb: DynamoDBClient;
   readonly location: BackupLocation;
+  readonly profile: Profile;
   readonly table: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -57,22 +61,25 @@ export async function validatePerson(
   chain: RunChain | undefined,
   person: string,
 ): Promise<Result<Validation, ResultRefusal>> {
+  const { profile } = ports;
+  if (!profile.person) return refuse({ reason: 'profile-lacks', what: 'person', profile: profile.name });
   const facts = await describeTable(ports.dynamodb, ports.table);
   const backup = await backupFor(ports, facts, chain);
   if (!backup) return refuse({ reason: 'table', refusal: { reason: 'no-backup' } });
   const compareOne = (name: string) =>
     comparePeople(ports, { backup, choice: { kind: 'one', person: name }, ignoredFields: ports.ignoredFields });
   const isEmpty = ([one]: readonly PersonComparison[]) => !one || one.before.entries + one.after.entries === 0;
-  let people = await compareOne(hashOfResource(readSpelling(person)));
+  let people = await compareOne(hashOfResource(readSpelling(person), profile));
   if (isEmpty(people)) {
     const names = await findLikePeople(ports, backup, person);
     if (names.length > 1) return refuse({ reason: 'look-alikes', what: 'person', typed: person, names });
     people = await compareOne(names[0] ?? person);
   }
   if (isEmpty(people)) return refuse({ reason: 'no-such-person', person, backupId: backup.id });
-  const now = await countByKind(ports.dynamodb, ports.table, { keys: keyNamesOf(facts) });
-  const hours = fewerEntries(backup, now) > 0 ? { entryHours: await compareEntryHours(ports, backup) } : {};
-  const about = { now, people, backup, ...hours };
+  const now = await countByKind(ports.dynamodb, ports.table, { keys: shapeOf(facts, profile) });
+  const isFewer = areComparable(ports, backup) && fewerEntries(backup, now) > 0;
+  const hours = isFewer && profile.record.amount ? { entryHours: await compareEntryHours(ports, backup) } : {};
+  const about = { now, people, profile, ...(areComparable(ports, backup) && { backup }), ...hours };
   return succeed({ ...about, ...judgeValidation(about), runIds: [], images: [] });
 }
 
@@ -83,7 +90,7 @@ export async function validateRun(
   chain: RunChain,
   { seed, recordAs }: { readonly seed: number; readonly recordAs?: string },
 ): Promise<Result<Validation, ResultRefusal>> {
-  const { dynamodb, table } = ports;
+  const { dynamodb, table, profile } = ports;
   const root = rootOf(chain);
   const facts = await describeTable(dynamodb, table);
   const flushes = await flushesAround(ports.checklists, root);
@@ -91,14 +98,14 @@ export async function validateRun(
   const flushed = later && { at: later.at, ...defined({ what: lastScope(undefined, later)?.what }) };
   const whole = await backupFor(ports, facts, chain);
   const { scope } = root.plan.selection;
-  const keys = keyNamesOf(facts);
+  const keys = shapeOf(facts, profile);
   const { joined, sharedWeeks, ...compared } = await withScope(scope, { scopes: ports.scopes, keys }, async (only) => {
     const choice = { kind: 'sample' as const, size: ports.samplePeople, seed };
     const people = whole
       ? await comparePeople(ports, { backup: whole, choice, ignoredFields: ports.ignoredFields, ...only })
       : [];
     const covered =
-      whole && scope
+      whole && (scope || !areComparable(ports, whole))
         ? await countScope(ports, whole, only)
         : { now: await countByKind(dynamodb, table, { keys, ...(only.covers && { only: { covers: only.covers } }) }) };
     const before = 'before' in covered ? covered.before : whole?.counts;
@@ -107,16 +114,16 @@ export async function validateRun(
       now: covered.now,
       people,
       ...(whole && before && { backup: { ...whole, counts: before } }),
-      ...(whole && isFewer && { entryHours: await compareEntryHours(ports, whole, only) }),
+      ...(whole && isFewer && profile.record.amount && { entryHours: await compareEntryHours(ports, whole, only) }),
       ...(scope && 'outside' in covered && { scope: { ...scope, outside: covered.outside } }),
       // Last, because the caller frees it.
       ...(await reconcileWithWeeks(ports, chain, { keys, ...only })),
     };
   });
   try {
-    const about = { ...compared, reconciled: joined.totals };
+    const about = { ...compared, profile, reconciled: joined.totals };
     const runState = chain[0].state.kind;
-    const judged = judgeValidation({ ...about, sharedWeeks, runState, ...defined({ flushed }) });
+    const judged = judgeValidation({ ...about, runState, ...defined({ flushed, sharedWeeks }) });
     const images: ReconciledImage[] = [];
     for await (const image of joined.images(EXAMPLE_KINDS)) {
       images.push(image);
@@ -138,12 +145,21 @@ export async function validateRun(
   }
 }
 
-/** The reconciliation of a run, and the weeks that hold records of several images, from one scan. */
+/** Whether the kinds of the records in a backup were counted by the rules of this profile. */
+const areComparable = ({ profile }: ValidatePorts, { kindRules }: BackupRecord): boolean =>
+  kindRules === kindRulesOf(profile);
+
+/**
+ * The reconciliation of a run, and the weeks that hold records of several images, from one scan. Where images of one week do not
+ * replace each other's records, there are no such weeks.
+ */
 async function reconcileWithWeeks(
   { bucket, reconcileChain }: ValidatePorts,
   chain: RunChain,
-  about: { readonly keys: KeyNames; readonly covers?: ScopeFilter['covers'] },
+  about: { readonly keys: RecordShape; readonly covers?: ScopeFilter['covers'] },
 ) {
+  const { together } = about.keys.profile;
+  if (!together.includes('person') || !together.includes('first-day')) return { joined: await reconcileChain(chain) };
   const finder = createSharedWeekFinder({ ...about, bucket });
   try {
     const joined = await reconcileChain(chain, { onRecords: finder.add });
@@ -181,12 +197,12 @@ async function backupFor(ports: ValidatePorts, { arn }: TableFacts, chain: RunCh
   const root = chain && rootOf(chain);
   const flushes = await flushesAround(ports.checklists, root);
   const flush = root ? flushes.find(({ isOfRun }) => isOfRun) : flushes.at(0);
-  return referenceBackup(ports.location, arn, flush, root);
+  return referenceBackup(ports.location, arn, flush, root, ports);
 }
 
 /** Records the verdict, but not while the run is open, because missing images may still come. */
 async function recordVerdict(
-  { checklists, clock }: ValidatePorts,
+  { checklists, clock, profile }: ValidatePorts,
   rootId: string,
   by: string,
   { verdict, problems }: Pick<Validation, 'verdict' | 'problems'>,
@@ -203,6 +219,7 @@ async function recordVerdict(
       kind: 'validate' as const,
       verdict,
       fewerEntries: fewer?.entries,
+      onlyEntries: fewer && !hasKind(profile, 'zero-hour') ? (true as const) : undefined,
       imagesWithoutRows: withoutRows === 0 ? undefined : withoutRows,
     });
     return checklists.setStep(id, { step: 'validate', state, by, at: Math.round(clock.now()), found });

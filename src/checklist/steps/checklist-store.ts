@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { createEmitter } from '../../lib/async/emitter.ts';
-import { type ControlTable, type Key, readParsed } from '../../state/control-table.ts';
+import { type ControlTable, type Key, parsedEntry, readParsed } from '../../state/table/control-table.ts';
 import { type ChecklistOutcome, type ChecklistRecord, checklistRecordSchema } from '../model/checklist-record.ts';
 import { proofSchema, type TableReset, tableResetSchema } from '../model/preconditions.ts';
 import { type ClosedStep, type Override, overrideSchema, type StepRecord, stepRecordSchema } from '../model/step.ts';
@@ -71,7 +71,7 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
   }
   async function listOf<T>(id: string, prefix: string, schema: z.ZodType<T>): Promise<T[]> {
     const found: T[] = [];
-    for await (const entry of table.list(`checklist#${id}`, { prefix })) found.push(schema.parse(entry));
+    for await (const entry of table.list(`checklist#${id}`, { prefix })) found.push(parsedEntry(entry, schema));
     return found;
   }
 
@@ -84,7 +84,8 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
         const current = before === undefined ? undefined : await read(before);
         if (current && current.closedAt === undefined) return current;
         const counted = await table.update(pointer, { add: { lastNumber: 1 } });
-        const id = `c-${String(z.number().parse(counted.entry?.lastNumber)).padStart(4, '0')}`;
+        const { lastNumber } = parsedEntry({ ...pointer, ...counted.entry }, z.object({ lastNumber: z.number() }));
+        const id = `c-${String(lastNumber).padStart(4, '0')}`;
         const record: ChecklistRecord = { id, openedBy: by, openedAt: Math.round(now), runIds: [] };
         await table.create(key(id), { ...record });
         const condition = before === undefined ? { absent: ['openId'] } : { equals: { openId: before } };
@@ -106,7 +107,7 @@ export function createChecklistStore(table: ControlTable, name: string): Checkli
       const opened = await openId();
       let left = limit;
       for await (const entry of table.list(listPk, { prefix: 'c-', descending: true, limit: limit + MAX_ABANDONED })) {
-        const record = checklistRecordSchema.parse(entry);
+        const record = parsedEntry(entry, checklistRecordSchema);
         // A record that `ensureOpen` did not use, and whose process stopped before it was removed.
         if (record.closedAt === undefined && record.id !== opened) continue;
         if (left-- <= 0) return;

@@ -18,6 +18,8 @@ export interface FunctionStepsPorts {
   readonly sampleImages: number;
   readonly readQuotaReport: () => Promise<QuotaReport>;
   readonly exclusive: ExclusivePorts;
+  /** Whether a deploy or rollback is not finished, by any process. */
+  readonly isDeploying: () => Promise<boolean>;
   readonly codeSha256: () => Promise<string>;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
@@ -92,6 +94,7 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
         found: { kind: 'quotas', pacePerMinute, blocking: blocking.map(({ limit }) => limit) },
       })),
     async testLogging(by) {
+      if (await ports.isDeploying()) return refuse({ reason: 'step-active' });
       const job = await runningTableJob();
       if (job) return refuse({ reason: 'job-active', job });
       return recorded(
@@ -105,6 +108,7 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
       );
     },
     async sample(by) {
+      if (await ports.isDeploying()) return refuse({ reason: 'step-active' });
       const tried = await exclusively(ports.exclusive, () =>
         recorded(
           'sample',

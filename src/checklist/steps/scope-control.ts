@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import type { PeopleIndex } from '../../run/scope/people-index.ts';
 import type { ScopeQuestion } from '../../run/scope/resolve-scope.ts';
 import { criteriaOf, describeScope, type Scope, type ScopeCriteria, type ScopeRefusal } from '../../run/scope/scope.ts';
@@ -18,6 +19,7 @@ export interface ScopeControlPorts {
   readonly people: PeopleIndex;
   readonly audit: Pick<AuditWriter, 'enqueue'>;
   readonly clock: Clock;
+  readonly profile: Pick<Profile, 'person' | 'date'>;
   readonly readFault: (error: unknown) => Fault;
   readonly warn: (message: string, cause: unknown) => void;
 }
@@ -51,6 +53,7 @@ export function createScopeControl(ports: ScopeControlPorts): ScopeControl {
 
   return {
     current: () => checklist.scope(),
+    lacks: (['person', 'date'] as const).filter((part) => ports.profile[part] === undefined),
     findPeople: ports.people.find,
     set: (request, by) =>
       answer(async () => {

@@ -5,7 +5,7 @@ import type { RunControl } from '../../run/model/run-control.ts';
 import { coversEverything, describeScope, referenceTo } from '../../run/scope/scope.ts';
 import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
 import { isWhole } from '../../run/store/run-chain.ts';
-import { ControlTableError } from '../../state/control-table.ts';
+import { ControlTableError } from '../../state/table/control-table.ts';
 import type { AuditWriter } from '../audit/audit-writer.ts';
 import type { StartControl, StartRefusal } from '../contracts/result-control.ts';
 import type { Checklist } from './checklist.ts';

@@ -1,3 +1,4 @@
+import { defined } from '../../lib/defined.ts';
 import type { JobResult, TableEvent, TableJob } from '../contracts/table-control.ts';
 import type { StepFinding, StepName } from '../model/step.ts';
 import type { ChecklistStore } from './checklist-store.ts';
@@ -37,8 +38,9 @@ export function createTableJobRecorder(ports: {
     if (event.kind === 'started' || event.kind === 'resumed') return void backups.set(job.id, step);
     backups.delete(job.id);
     if (event.kind === 'finished' && event.result.kind === 'backup') {
-      const { id: backupId, counts } = event.result.record;
-      return step.end('done', { kind: 'backup', backupId, records: counts.total });
+      const { id: backupId, counts, verification } = event.result.record;
+      const sampled = verification.kind === 'sampled' ? verification.sampled : undefined;
+      return step.end('done', { kind: 'backup', backupId, records: counts.total, ...defined({ sampled }) });
     }
     return step.end('failed', { kind: 'error', message: 'It did not finish.' });
   }

@@ -5,6 +5,7 @@ import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import type { Scope, ScopeReference } from '../../run/scope/scope.ts';
 import type { TableAction } from '../contracts/table-action.ts';
 import type {
@@ -26,6 +27,7 @@ type AboutScope = Pick<FlushPlan, 'scope' | 'notRebuildable'>;
 
 export interface ApprovalFactsPorts {
   readonly location: BackupLocation;
+  readonly profile: Profile;
   readonly clock: Clock;
   readonly record: Pick<JobRecord, 'read'>;
   readonly maxBackupAgeMs: number;
@@ -183,6 +185,7 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
         codeSha256: await ports.codeSha256(),
         checklistId: id,
         overridden: overridden.value,
+        profile: ports.profile,
         ...defined({ recreation }),
         ...about.value,
       });

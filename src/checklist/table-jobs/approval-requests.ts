@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Approval, type ApprovalPolicy, isWaiting } from '../../approvals/approval.ts';
+import { type Approval, type ApprovalPolicy, waitingOf } from '../../approvals/approval.ts';
 import { type ApprovalLifecycle, createApprovalLifecycle } from '../../approvals/approval-lifecycle.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -80,7 +80,7 @@ export function createApprovalRequests(ports: ApprovalRequestsPorts): ApprovalRe
       return succeed(approval);
     },
     async openApprovals() {
-      return (await lifecycle.open()).filter((approval) => isWaiting(approval, clock.now()));
+      return waitingOf(await lifecycle.open(), clock.now());
     },
     async withdraw(approvalId, by) {
       const state = { kind: 'withdrawn', by, at: now() } as const;

@@ -4,7 +4,7 @@ import { type RecreatePorts, recreateTable } from '../../backup/recreate/recreat
 import { restoreBackup } from '../../backup/restore/restore.ts';
 import { restoreRows } from '../../backup/restore/restore-rows.ts';
 import { defined } from '../../lib/defined.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf } from '../../pipeline/table/table.ts';
 import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
 import { rowsOf, type TableAction } from '../contracts/table-action.ts';
 import { type ApprovedJob, type JobResult, progressIdOf } from '../contracts/table-control.ts';
@@ -21,7 +21,8 @@ export interface CarryOutPorts extends RecreatePorts {
   readonly pollMs: number;
 }
 
-const keyNames = async ({ dynamodb, table }: CarryOutPorts) => keyNamesOf(await describeTable(dynamodb, table));
+const readShape = async ({ dynamodb, table, profile }: CarryOutPorts) =>
+  shapeOf(await describeTable(dynamodb, table), profile);
 
 /** Does the work of a job, from where it was left. @throws the errors of the backup and of AWS, and what `limits` throw. */
 export async function carryOut(
@@ -44,7 +45,7 @@ export async function carryOut(
     return { kind: 'flush', deleted, supplemented, remaining, newRows: remaining.total, recreated };
   }
   if (work.kind === 'flush') {
-    const filter = work.scope && (await ports.scopes.filter(work.scope, await keyNames(ports)));
+    const filter = work.scope && (await ports.scopes.filter(work.scope, await readShape(ports)));
     try {
       const { deleted, supplemented, remaining, newRows } = await flushTable(ports, {
         ...common,

@@ -291,7 +291,7 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
     // Its end is stored and only being reported: a moment.
     if (driven && ended.has(driven.job)) await driven.finished;
     if (driven) return refuse({ reason: 'job-active', job: driven.job });
-    if (closing.signal.aborted) return refuse({ reason: 'busy', holder: 'this process, which is shutting down' });
+    if (closing.signal.aborted) return refuse({ reason: 'shutting-down' });
     const taken = await lease.acquire();
     if (!taken.ok) return refuse({ reason: 'busy', holder: taken.holder });
     const over = new AbortController();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import type { ControlTable, Key } from '../../state/control-table.ts';
+import { type ControlTable, type Key, parsedEntry, parsedText } from '../../state/table/control-table.ts';
 import {
   type ApprovedJob,
   approvedJobSchema,
@@ -46,7 +46,8 @@ const endSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failed'), refusal: z.custom<TableRefusal>(hasReason), ...reach }),
 ]);
 /** The end of a job from its JSON. @throws SyntaxError, ZodError. */
-export const parseEnd = (text: string): JobEnd => endSchema.parse(JSON.parse(text));
+export const parseEnd = (text: string): JobEnd => readEnd(JSON.parse(text));
+const readEnd = (json: unknown): JobEnd => endSchema.parse(json);
 const entrySchema = z.object({ stopBy: z.string().optional(), end: z.string().optional() });
 
 /** The flush, restore or deletion of backups of the pipeline `name`. */
@@ -63,9 +64,9 @@ function createRecord<Job extends TableJob>(table: ControlTable, key: Key, schem
     async read() {
       const entry = await table.read(key);
       if (!entry) return;
-      const { stopBy, end } = entrySchema.parse(entry);
-      const ended = end === undefined ? undefined : parseEnd(end);
-      return { job: schema.parse(entry), ...defined({ stopBy, end: ended }) };
+      const { stopBy, end } = parsedEntry(entry, entrySchema);
+      const ended = end === undefined ? undefined : parsedText(entry, end, readEnd);
+      return { job: parsedEntry(entry, schema), ...defined({ stopBy, end: ended }) };
     },
     async setLiveMessage(jobId, message) {
       await table.update(key, { set: { liveMessage: message } }, { equals: { id: jobId } });

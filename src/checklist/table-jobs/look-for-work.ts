@@ -2,7 +2,7 @@ import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { type Approval, isWaiting, refusalOfUse } from '../../approvals/approval.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
 import { changedFacts, type Fingerprint } from '../../approvals/fingerprint.ts';
-import type { JobStore, RecreateJob } from '../../backup/jobs/job.ts';
+import type { Job, JobStore, RecreateJob } from '../../backup/jobs/job.ts';
 import { releaseHeldFunction } from '../../backup/jobs/release-held-function.ts';
 import { isDeleted, undoPreparation } from '../../backup/recreate/recreate.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
@@ -89,7 +89,7 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
       ...waiting.map((approval) => actionOf(approval).continues),
       stored && progressIdOf(stored.job),
     ]);
-    const unowned = left.filter(({ id, kind }) => kind !== 'hold' && !owners.has(id));
+    const unowned = left.filter(({ id, kind }) => !isOwnedElsewhere(kind) && !owners.has(id));
     const orphans = unowned.length > 0 && (await isEveryApprovalRead()) ? unowned : [];
     return stored || isHeld || unstarted.length > 0 || orphans.length > 0
       ? { stored, isHeld, unstarted, orphans }
@@ -234,6 +234,9 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     },
   };
 }
+
+/** The progress of an export belongs to a backup, which ends it itself. */
+const isOwnedElsewhere = (kind: Job['kind']): boolean => kind === 'hold' || kind === 'export';
 
 /** What could not be read may be readable a moment later: nothing is decided on that. @throws Error where that is the reason. */
 function requireRead(refusal: TableRefusal): void {

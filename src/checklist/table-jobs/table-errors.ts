@@ -13,9 +13,9 @@ import {
   TableUnfinishedError,
 } from '../../backup/errors.ts';
 import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/legacy.ts';
-import { PointInTimeRecoveryOffError } from '../../backup/native/native.ts';
+import { ExportFailedError, PointInTimeRecoveryOffError } from '../../backup/native/native.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import { ChangeRefusedError } from '../../pipeline/table/swap.ts';
+import { ChangeRefusedError } from '../../pipeline/table/swap-plan.ts';
 import type { TableRefusal } from '../contracts/table-control.ts';
 
 /** The refusal that an error of the backup code means; undefined for errors of AWS and defects. */
@@ -53,6 +53,8 @@ export function refusalOf(error: unknown): TableRefusal | undefined {
     return { reason: 'legacy', fileName: error.fileName, items: error.items, losses: error.losses };
   if (error instanceof LegacyTypesUnknownError)
     return { reason: 'legacy-types', fileName: error.fileName, problems: error.problems };
+  if (error instanceof ExportFailedError)
+    return { reason: 'export-failed', arn: error.exportArn, code: error.code, why: error.reason };
   if (error instanceof PointInTimeRecoveryOffError) return { reason: 'recovery-off', arn: error.tableArn };
   return;
 }

@@ -1,12 +1,15 @@
 import { hash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Fingerprint } from '../../approvals/fingerprint.ts';
 import { NotRecreatableError } from '../../backup/errors.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { readPointInTimeRecovery } from '../../backup/native/native.ts';
 import { defined } from '../../lib/defined.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
+import { TIMESHEETS } from '../../pipeline/profile/timesheets.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
-import { describeTable, keyNamesOf, type TableFacts } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf, type TableFacts } from '../../pipeline/table/table.ts';
 import { describeInFull, type TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
 import { digestOfDescription } from '../../pipeline/whole-table/description.ts';
 import type { TableAction } from '../contracts/table-action.ts';
@@ -14,10 +17,10 @@ import type { FlushPlan, NotRebuildable, RecreationFacts, TableNow, WriteCost } 
 import type { Override } from '../model/step.ts';
 
 /** The table as it is now, its records counted by kind with consistent reads. @throws TableNotFoundError, the SDK's error. */
-export async function readTableNow(dynamodb: DynamoDBClient, table: string): Promise<TableNow> {
+export async function readTableNow(dynamodb: DynamoDBClient, table: string, profile: Profile): Promise<TableNow> {
   const facts = await describeTable(dynamodb, table);
   const [counts, recovery] = await Promise.all([
-    countByKind(dynamodb, table, { keys: keyNamesOf(facts) }),
+    countByKind(dynamodb, table, { keys: shapeOf(facts, profile) }),
     // It is information for people: a missing permission is no reason to refuse.
     readPointInTimeRecovery(dynamodb, table),
   ]);
@@ -113,6 +116,12 @@ const consumersOf = ({ hasStream, replicas }: TableNow): string =>
     ...(replicas > 0 ? [`${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`] : []),
   ].join(', ');
 
+/** By the profile it is decided which records are those of failures or of a scope: another profile needs another approval. */
+const profileFacts = (profile: Profile): Fingerprint =>
+  isDeepStrictEqual(profile, TIMESHEETS)
+    ? []
+    : [{ name: 'profile', value: `${profile.name} (${hash('sha256', JSON.stringify(profile), 'hex').slice(0, 12)})` }];
+
 /** What an approval of an action is given on. When anything of it changes, the approval no longer covers the action. */
 export function fingerprintOf(
   now: TableNow,
@@ -124,6 +133,7 @@ export function fingerprintOf(
     readonly checklistId: string | undefined;
     /** What an approver has overridden: whoever approves must see it. */
     readonly overridden: readonly Override[];
+    readonly profile: Profile;
     /** Only of `flush recreate`. */
     readonly recreation?: RecreationFacts;
   } & Pick<FlushPlan, 'scope' | 'notRebuildable'>,
@@ -132,6 +142,7 @@ export function fingerprintOf(
     action.kind === 'flush'
       ? [
           { name: 'what is deleted', value: whatIsDeleted(action) },
+          ...profileFacts(about.profile),
           ...(about.recreation ? recreationFacts(about.recreation, now) : []),
           ...(about.scope ? scopeFacts(about.scope) : []),
           ...(about.notRebuildable ? notRebuildableFacts(about.notRebuildable) : []),

@@ -1,19 +1,20 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import type { ApprovalPolicy } from '../../approvals/approval.ts';
 import type { ApprovalStore } from '../../approvals/approval-store.ts';
-import { findBackup, lastVerified, listBackups, requireUsable } from '../../backup/catalogue/catalogue.ts';
+import { lastVerified, listBackups, requireUsable } from '../../backup/catalogue/catalogue.ts';
 import { clearUnfinished } from '../../backup/catalogue/clear-unfinished.ts';
 import { compareWithBackup } from '../../backup/compare/compare.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { keyReader } from '../../backup/format/item-key.ts';
 import { markEnded, markStarted, readEnded } from '../../backup/jobs/job-marker.ts';
 import { previewRestore } from '../../backup/restore/restore.ts';
+import { openBackup } from '../../backup/verify/open-backup.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
 import { refuse, succeed } from '../../lib/result.ts';
 import { countByKind } from '../../pipeline/table/count.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
+import { describeTable, shapeOf } from '../../pipeline/table/table.ts';
 import { backupForCorrections, countCorrections } from '../../results/diff/corrections.ts';
 import { referenceTo, type ScopeReference } from '../../run/scope/scope.ts';
 import type { ScopeFilter } from '../../run/scope/scope-filter.ts';
@@ -110,17 +111,19 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
   const { emit, watch } = createEmitter<TableEvent>((error, { kind }) =>
     ports.warn(`a listener failed on the event ${kind}`, error),
   );
-  const readTable = () => readTableNow(dynamodb, ports.table);
+  const readTable = () => readTableNow(dynamodb, ports.table, ports.profile);
+  const open = (backupId: string) =>
+    openBackup(location, backupId, () => clock.now(), { profile: ports.profile, signal: closing.signal });
   const recreation = () => readRecreation(ports, ports.table);
   const pruning = createPruning({ ...ports, checklistBackups: () => checklist.backupsOfOpen() });
+  const readShape = async () => shapeOf(await describeTable(dynamodb, ports.table), ports.profile);
   async function withFilter<T>(scope: ScopeReference, work: (filter: ScopeFilter) => Promise<T>): Promise<T> {
-    const filter = await ports.scopes.filter(scope, keyNamesOf(await describeTable(dynamodb, ports.table)));
+    const filter = await ports.scopes.filter(scope, await readShape());
     return work(filter).finally(filter.dispose);
   }
   const countInScope = (scope: ScopeReference) =>
     withFilter(scope, async (filter) => {
-      const keys = keyNamesOf(await describeTable(dynamodb, ports.table));
-      return (await countByKind(dynamodb, ports.table, { keys, only: filter })).total;
+      return (await countByKind(dynamodb, ports.table, { keys: await readShape(), only: filter })).total;
     });
   const readNotRebuildable = (scope?: ScopeReference) =>
     scope ? withFilter(scope, ports.readNotRebuildable) : ports.readNotRebuildable();
@@ -198,6 +201,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
     { id: flushBackupId, table: { arn: tableArn } }: BackupRecord,
     covers?: ScopeFilter['covers'],
   ): Promise<KnownCorrections> {
+    if (ports.profile.record.writtenAt === undefined) return { kind: 'unknown', because: 'no-time' };
     try {
       const since = await ports.lastWholeRunEndedAt();
       const reference = { tableArn, flushBackupId, ...defined({ since }) };
@@ -231,7 +235,6 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
   return {
     backup: (request) => answer(() => backupJobs.backup(request)),
     nativeBackup: () => answer(backups.nativeBackup),
-    exportTable: () => answer(backups.exportTable),
     backups: () => answer(backups.backups),
     verify: (backupId) => answer(() => backups.verify(backupId)),
     planPrune: (keep) => answer(async () => succeed(await pruning.plan(keep))),
@@ -243,11 +246,9 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         if (blocked) return refuse(blocked);
         const preconditions = await facts.preconditionsOf({ kind: 'flush', failedOnly });
         if (!preconditions.ok) return preconditions;
-        const backup =
-          backupId === undefined
-            ? lastVerified(await listBackups(location), now.arn, clock.now())
-            : await findBackup(location, backupId);
-        if (!backup) return refuse({ reason: 'no-backup' });
+        const chosen = backupId ?? lastVerified(await listBackups(location), now.arn, clock.now())?.id;
+        if (chosen === undefined) return refuse({ reason: 'no-backup' });
+        const backup = await open(chosen);
         requireUsable(backup, now.arn);
         const unsuitable = facts.refusalOfBackup(backup, { failedOnly });
         if (unsuitable) return refuse(unsuitable);
@@ -274,14 +275,17 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         const planned = { ...action, recreate: true as const };
         return succeed({ action: planned, now, backup, difference, notRebuildable, recreation: await recreation() });
       }),
-    planRestore: ({ backupId, mode }) =>
+    planRestore: ({ backupId, mode, onProgress }) =>
       answer(async () => {
         const now = await readTable();
         const blocked = await facts.blocker(now);
         if (blocked) return refuse(blocked);
-        const backup = await findBackup(location, backupId);
+        const backup = await open(backupId);
         requireUsable(backup, now.arn);
-        const change = await previewRestore(ports, { table: ports.table, backupId: backup.id, mode });
+        const change = await previewRestore(ports, {
+          ...{ table: ports.table, backupId: backup.id, mode },
+          ...defined({ onProgress }),
+        });
         return succeed({ action: { kind: 'restore', backupId: backup.id, mode }, now, backup, change });
       }),
     request: (request) => answer(() => requests.request(request)),

@@ -1,9 +1,11 @@
 """Writes records of failed images to the table of the pipeline (loaded by rescan_failure_logging at the first failure).
 
-One FAILED_IMAGE record for each image of the event, with the real key of the table. An error here is one line in the log.
+One record for each image of the event, with the real key of the table. An error here is one line in the log.
 
 Environment: RESCAN_TABLE, RESCAN_TABLE_KEY (``{"partition": {"name": ..., "type": "S"}, "sort": {...}}``),
-RESCAN_KEY_ENCODING (``raw`` or ``url``), RESCAN_MODEL_ID (the model, when neither the reply nor MODEL_ID names it).
+RESCAN_KEY_ENCODING (``raw`` or ``url``), RESCAN_MODEL_ID (the model, when neither the reply nor MODEL_ID names it),
+RESCAN_VERSION_FILE (the file with the line VERSION=...; OCR_VERSION.txt when absent), RESCAN_FAILURE_NAMES
+(``{"mark": ..., "names": {"ImageKey": ...}}``: the mark and the attributes that the pipeline names differently).
 """
 
 import hashlib
@@ -16,7 +18,6 @@ from datetime import datetime, timedelta, timezone
 
 MODULE_VERSION = "2"
 
-_MARK = "FAILED_IMAGE"
 _MAX_KEY_BYTES = 900
 _LIMITS = {"ErrorMessage": 5000, "RawOCROutput": 10000, "ValidationErrors": 2000, "StackTrace": 5000}
 _TRACE_START = 1000
@@ -112,35 +113,43 @@ def _write(image, context, facts):
     table = os.environ["RESCAN_TABLE"]
     key = json.loads(os.environ["RESCAN_TABLE_KEY"])
     partition, sort = key["partition"], key.get("sort")
+    mark, names = _naming()
     item = _item(image, context, facts)
+    item["RecordType"] = {"S": mark}
     item["FailureId"] = {"S": os.urandom(8).hex()}
     now = datetime.now(timezone.utc)
     # Without a sort key the attempts cannot be queried: the first free number is the next one.
-    before, is_unknown = _attempts(table, partition, sort, image["key"]) if sort else (0, False)
+    before, is_unknown = _attempts(table, partition, sort, image["key"], mark, names) if sort else (0, False)
     if is_unknown:
         item["AttemptNumberUnknown"] = {"BOOL": True}
     for more in range(_COLLISIONS if sort else _MAX_ATTEMPTS):
         at = now + timedelta(milliseconds=more if sort else 0)
         item["FailureTimestamp"] = {"S": _iso(at)}
         item["AttemptNumber"] = {"N": str(before + 1 if sort else more + 1)}
-        name = _MARK if sort else "%s#%s#%d" % (_MARK, _image_part(image["key"]), more + 1)
+        name = mark if sort else "%s#%s#%d" % (mark, _image_part(image["key"]), more + 1)
         item_key = {partition["name"]: _typed(partition["type"], name)}
         if sort:
             item_key[sort["name"]] = _sort_value(sort["type"], image["key"], at)
-        if _put(table, item_key, item, partition["name"]):
+        if _put(table, item_key, item, partition["name"], names):
             return item_key
     raise RuntimeError("%d records of this image exist already" % (more + 1))
 
 
-def _put(table, item_key, item, partition_name):
+def _naming():
+    """The mark of the records, and their attributes that have another name in the table of this pipeline."""
+    given = json.loads(os.environ.get("RESCAN_FAILURE_NAMES") or "{}")
+    return given.get("mark", "FAILED_IMAGE"), given.get("names", {})
+
+
+def _put(table, item_key, item, partition_name, names):
     """Returns whether the record was written. False when the key is taken: no record is ever overwritten."""
     try:
         _client("dynamodb").put_item(
             TableName=table,
-            Item={**item, **item_key},
+            Item={**{names.get(name, name): value for name, value in item.items()}, **item_key},
             # When the answer is lost boto3 repeats the put and finds its own record.
-            ConditionExpression="attribute_not_exists(#p) OR FailureId = :id",
-            ExpressionAttributeNames={"#p": partition_name},
+            ConditionExpression="attribute_not_exists(#p) OR #id = :id",
+            ExpressionAttributeNames={"#p": partition_name, "#id": names.get("FailureId", "FailureId")},
             ExpressionAttributeValues={":id": item["FailureId"]},
         )
     except Exception as error:
@@ -150,7 +159,7 @@ def _put(table, item_key, item, partition_name):
     return True
 
 
-def _attempts(table, partition, sort, image_key):
+def _attempts(table, partition, sort, image_key, mark, names):
     """The number of records of exactly this image, and whether it is unknown."""
     image = _image_part(image_key)
     condition, values = "begins_with(#s, :s)", {":s": _typed(sort["type"], image + "#")}
@@ -166,9 +175,13 @@ def _attempts(table, partition, sort, image_key):
                 Select="COUNT",
                 KeyConditionExpression="#p = :p AND " + condition,
                 FilterExpression="#i = :i",
-                ExpressionAttributeNames={"#p": partition["name"], "#s": sort["name"], "#i": "ImageKey"},
+                ExpressionAttributeNames={
+                    "#p": partition["name"],
+                    "#s": sort["name"],
+                    "#i": names.get("ImageKey", "ImageKey"),
+                },
                 ExpressionAttributeValues={
-                    ":p": _typed(partition["type"], _MARK),
+                    ":p": _typed(partition["type"], mark),
                     ":i": {"S": _well_formed(image_key)},
                     **values,
                 },
@@ -225,7 +238,6 @@ def _item(image, context, facts):
     usage = body.get("nova_usage") if isinstance(body.get("nova_usage"), dict) else body
     texts = {
         "ImageKey": image["key"],
-        "RecordType": _MARK,
         "FailureType": failure_type(text),
         "ErrorMessage": text or code,
         "ErrorCode": code,
@@ -342,8 +354,9 @@ def _well_formed(text):
 
 
 def _version():
-    """The lines NAME=value of OCR_VERSION.txt in the folder of this module."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "OCR_VERSION.txt")
+    """The lines NAME=value of the version file in the folder of this module."""
+    name = os.environ.get("RESCAN_VERSION_FILE") or "OCR_VERSION.txt"
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
     try:
         with open(path, encoding="utf-8-sig") as lines:
             pairs = (line.strip().partition("=") for line in lines)

@@ -96,6 +96,7 @@ export const FAULT_REASONS = [
   'daily-quota',
   'encryption-key',
   'model-missing',
+  'state-machine',
 ] as const;
 export type FaultReason = (typeof FAULT_REASONS)[number];
 
@@ -122,8 +123,27 @@ export type InvocationResult =
   /** The connection broke after the request may have been sent, so the function may have run. */
   | { readonly kind: 'broken'; readonly message: string };
 
+/** The request of an invocation did not leave this process, because the process may not invoke any more. */
+export class NotSentError extends Error {
+  override readonly name = 'NotSentError';
+}
+
 /** One invocation: its result, and Lambda's request id to find its log lines. */
 export interface Invocation {
   readonly result: InvocationResult;
   readonly requestId?: string;
 }
+
+/** The outcome of an image that was throttled too often. @param last the last of its `times` throttled attempts */
+export const throttledOutcome = (times: number, last: Extract<InvocationResult, { kind: 'throttled' }>): Outcome => ({
+  kind: 'failed',
+  failureType: 'THROTTLING_ERROR',
+  message: `Throttled ${times} times, the last time by ${last.source}: ${last.message}`,
+});
+
+/** The outcome of an image whose connection broke too often. @param last the last of its `times` broken attempts */
+export const brokenOutcome = (times: number, last: Extract<InvocationResult, { kind: 'broken' }>): Outcome => ({
+  kind: 'failed',
+  failureType: 'INVOCATION_ERROR',
+  message: `The connection broke ${times} times before a reply: ${last.message}`,
+});

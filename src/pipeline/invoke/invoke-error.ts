@@ -4,7 +4,7 @@ import { type Asked, errorName, errorText, foreignAnswer, httpStatus, neverSent,
 import type { InvocationResult } from './invocation.ts';
 
 /** Lambda is still preparing the function. A later attempt can succeed. */
-const NOT_READY = new Set([
+export const NOT_READY: ReadonlySet<string> = new Set([
   'EC2ThrottledException',
   'ENILimitReachedException',
   'ResourceConflictException',
@@ -16,7 +16,8 @@ const FUNCTION_LIMITS = new Set([
   'ReservedFunctionConcurrentInvocationLimitExceeded',
   'ReservedFunctionInvocationRateLimitExceeded',
 ]);
-const INVALID_REQUEST = new Set([
+/** Lambda cannot take the request of this image. */
+export const INVALID_REQUEST: ReadonlySet<string> = new Set([
   'InvalidRequestContentException',
   'RequestTooLargeException',
   'UnsupportedMediaTypeException',

@@ -21,7 +21,7 @@ const MISSING = /\bNoSuch(Key|Version)\b|specified key does not exist|\(404\) wh
  * Whether the object of the image may be missing: the function says so, or S3 denied it the object, which is the answer
  * for a missing object where the function may not list the bucket (Amazon S3 API reference, "GetObject").
  */
-function maybeMissing(result: InvocationResult): boolean {
+export function maybeMissing(result: InvocationResult): boolean {
   if (result.kind === 'suspected') return result.failure !== undefined;
   if (result.kind !== 'outcome' || result.outcome.kind !== 'failed') return false;
   const { errorCode = '', message } = result.outcome;

@@ -2,13 +2,17 @@ import { createHash } from 'node:crypto';
 import { GetFunctionCommand, InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
-import type { Invocation } from './invocation.ts';
+import type { Payload, Profile } from '../profile/profile.ts';
+import { type Invocation, NotSentError } from './invocation.ts';
 import { readInvokeError } from './invoke-error.ts';
 import { readReply } from './read-reply.ts';
 
 /** The function that reads an image and writes its records. */
 export interface OcrFunction {
-  /** Invokes the function once for the image. Never rejects because of AWS or the network. */
+  /**
+   * Invokes the function once for the image. Never rejects because of AWS or the network.
+   * @throws NotSentError where the process may not invoke any more
+   */
   invoke(key: string, signal?: AbortSignal): Promise<Invocation>;
 }
 
@@ -22,6 +26,26 @@ export const encodeKeyAsEvent = (key: string): string =>
     .replaceAll('%2F', '/')
     .replaceAll('%20', '+');
 
+/** The payload of an invocation: each text `{bucket}` or `{key}` of the template replaced, also as a part of a text. */
+export function payloadOf(template: Payload, about: { readonly bucket: string; readonly key: string }): Payload {
+  if (typeof template === 'string')
+    return template.replace(/\{(bucket|key)\}/g, (_, name: string) => (name === 'key' ? about.key : about.bucket));
+  if (Array.isArray(template)) return template.map((part) => payloadOf(part, about));
+  if (typeof template !== 'object' || template === null) return template;
+  return Object.fromEntries(Object.entries(template).map(([name, value]) => [name, payloadOf(value, about)]));
+}
+
+/** The payload of the invocation for one image. `bucket`: that of the images. */
+export const imagePayload = (
+  {
+    bucket,
+    keyEncoding,
+    profile,
+  }: { bucket: string; keyEncoding: 'raw' | 'url'; profile: Pick<Profile, 'invocation'> },
+  key: string,
+): Payload =>
+  payloadOf(profile.invocation.payload, { bucket, key: keyEncoding === 'url' ? encodeKeyAsEvent(key) : key });
+
 /**
  * The function, invoked synchronously (RequestResponse, because an Event is answered with 202 whatever happens later),
  * once per call. `client` must come from `createInvokeClient`: any other client would retry.
@@ -31,13 +55,13 @@ export function createOcrFunction(parts: {
   functionName: string;
   bucket: string;
   keyEncoding: 'raw' | 'url';
+  profile: Pick<Profile, 'invocation' | 'reply'>;
 }): OcrFunction {
-  const { client, functionName, bucket, keyEncoding } = parts;
+  const { client, functionName, bucket, keyEncoding, profile } = parts;
   const asked = { service: 'lambda', action: 'lambda:InvokeFunction', resource: functionName };
   return {
     async invoke(key, signal) {
-      const name = keyEncoding === 'url' ? encodeKeyAsEvent(key) : key;
-      const event = { Records: [{ s3: { bucket: { name: bucket }, object: { key: name } } }] };
+      const event = imagePayload({ bucket, keyEncoding, profile }, key);
       try {
         const reply = await client.send(
           new InvokeCommand({
@@ -53,9 +77,11 @@ export function createOcrFunction(parts: {
             functionError: reply.FunctionError,
             payload: reply.Payload,
           }),
+          profile.reply,
         );
         return defined({ result, requestId: reply.$metadata.requestId });
       } catch (error) {
+        if (error instanceof NotSentError) throw error;
         return defined({ result: readInvokeError(error, asked), requestId: requestIdOf(error) });
       }
     },
@@ -72,6 +98,7 @@ function requestIdOf(error: unknown): string | undefined {
 /** The configuration of the function. */
 export interface FunctionFacts {
   readonly name: string;
+  readonly arn?: string;
   readonly timeoutMs: number;
   readonly memoryMb: number;
   /** The reserved concurrency, which is also its limit. 0: the function cannot run. */
@@ -109,6 +136,7 @@ export async function describeFunction(lambda: LambdaClient, functionName: strin
   // Lambda's defaults (3 s, 128 MB), for emulators that do not return them.
   return defined({
     name: facts.FunctionName ?? functionName,
+    arn: facts.FunctionArn,
     timeoutMs: (facts.Timeout ?? 3) * 1000,
     memoryMb: facts.MemorySize ?? 128,
     reservedConcurrency: reserved,

@@ -1,6 +1,7 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { createInvokeClient } from '../aws.ts';
-import type { Invocation } from './invocation.ts';
+import type { Profile } from '../profile/profile.ts';
+import { type Invocation, NotSentError } from './invocation.ts';
 import { createOcrFunction, describeFunction, type OcrFunction } from './ocr-function.ts';
 
 /** How much longer than the timeout of the function the bot waits for a reply, ms: the function always ends first. */
@@ -11,6 +12,7 @@ export interface InvocationTarget {
   /** The image bucket. */
   readonly bucket: string;
   readonly keyEncoding: 'raw' | 'url';
+  readonly profile: Pick<Profile, 'invocation' | 'reply'>;
 }
 
 export interface OpenFunction extends OcrFunction {
@@ -20,16 +22,25 @@ export interface OpenFunction extends OcrFunction {
 
 /**
  * The function with connections of its own, at most `maxSockets`, that wait longer than the function's own timeout.
+ * `mayInvoke` is asked directly before each request leaves, after credentials and signature: a process may have been suspended
+ * since it decided to invoke. If it returns false, `invoke` rejects with a NotSentError.
  * @throws what `describeFunction` throws.
  */
 export async function openFunction(
   lambda: LambdaClient,
   target: InvocationTarget,
   maxSockets: number,
+  mayInvoke: () => boolean = () => true,
 ): Promise<OpenFunction> {
   const { timeoutMs } = await describeFunction(lambda, target.functionName);
-  const { systemClockOffset } = lambda.config;
-  const client = createInvokeClient({ timeoutMs: timeoutMs + BEYOND_TIMEOUT_MS, maxSockets, systemClockOffset });
+  const client = createInvokeClient({ like: lambda, timeoutMs: timeoutMs + BEYOND_TIMEOUT_MS, maxSockets });
+  client.middlewareStack.add(
+    (next) => (args) => {
+      if (!mayInvoke()) throw new NotSentError('The function was not invoked: this process lost the lease.');
+      return next(args);
+    },
+    { step: 'deserialize', priority: 'low', name: 'mayInvoke' },
+  );
   return { ...createOcrFunction({ client, ...target }), close: () => client.destroy() };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseJson } from '../../lib/json.ts';
 import { redact } from '../../lib/redact.ts';
+import type { ReplyNames } from '../profile/profile.ts';
 import type { FailureType, Fault, InvocationResult, Outcome, ThrottleSource } from './invocation.ts';
 import { isRaisedAtLoad, type ReportedError, sharedProblemIn } from './shared-problem.ts';
 
@@ -18,14 +19,16 @@ const crashSchema = z.looseObject({
   errorMessage: z.string().catch(''),
   stackTrace: z.array(z.string()).catch([]),
 });
-const successSchema = z.looseObject({
+const text = z.string().nullish().catch(undefined);
+const amount = z.number().nonnegative().nullish().catch(undefined);
+const successSchema = z.object({
   rejected: z.unknown().optional(),
-  reason: z.string().nullish().catch(undefined),
-  status: z.string().nullish().catch(undefined),
-  entries_stored: z.number().nonnegative().nullish().catch(undefined),
-  resource_name: z.string().nullish().catch(undefined),
-  date_range: z.string().nullish().catch(undefined),
-  cost_estimate_usd: z.number().nonnegative().nullish().catch(undefined),
+  reason: text,
+  status: text,
+  entries: amount,
+  person: text,
+  dates: text,
+  cost: amount,
   validation: z
     .looseObject({ valid: z.unknown(), errors: z.array(z.unknown()).catch([]) })
     .nullish()
@@ -40,9 +43,9 @@ const objectSchema = z.record(z.string(), z.unknown());
 
 /**
  * Reads one reply by the table of pipeline.md ("Replies of a synchronous invocation"). The payload decides, because the
- * HTTP status and FunctionError can be fine although the image failed. Never throws.
+ * HTTP status and FunctionError can be fine although the image failed. `names`: those of the attributes in the body. Never throws.
  */
-export function readReply(reply: FunctionReply): InvocationResult {
+export function readReply(reply: FunctionReply, names: ReplyNames): InvocationResult {
   const text = Buffer.from(reply.payload ?? []).toString();
   if (reply.functionError) return readCrash(reply.functionError, text);
   if (text.trim() === '') return unreadable('The reply is empty', `HTTP status ${reply.statusCode ?? 'unknown'}`);
@@ -51,16 +54,22 @@ export function readReply(reply: FunctionReply): InvocationResult {
   const { statusCode, body } = payload.data;
   const content = objectSchema.safeParse(typeof body === 'string' ? parseJson(body) : body);
   if (!content.success) return unreadable(`The body of the reply (status ${statusCode}) is unreadable`, text);
-  if (statusCode === 200) return readSuccess(content.data);
+  if (statusCode === 200) return readSuccess(content.data, names);
   if (statusCode >= 400 && statusCode < 600) return readError(errorOf(content.data), statusCode === 429);
   return unreadable(`The reply has the status ${statusCode}`, text);
 }
 
-function readSuccess(body: unknown): InvocationResult {
-  const parsed = successSchema.safeParse(body);
+function readSuccess(body: Readonly<Record<string, unknown>>, names: ReplyNames): InvocationResult {
+  const parsed = successSchema.safeParse(
+    Object.fromEntries(
+      Object.entries(names).map(([ours, theirs = '']) => [
+        ours,
+        Object.hasOwn(body, theirs) ? body[theirs] : undefined,
+      ]),
+    ),
+  );
   if (!parsed.success) return unreadable('The body of the reply is unreadable', JSON.stringify(body));
-  const { rejected, reason, status, entries_stored, resource_name, date_range, cost_estimate_usd, validation } =
-    parsed.data;
+  const { rejected, reason, status, entries, person, dates, cost, validation } = parsed.data;
   if (rejected === true)
     return {
       kind: 'outcome',
@@ -74,10 +83,10 @@ function readSuccess(body: unknown): InvocationResult {
     kind: 'outcome',
     outcome: {
       kind: 'processed',
-      ...(typeof entries_stored === 'number' ? { entriesStored: entries_stored } : {}),
-      ...(resource_name ? { resourceName: redact(resource_name) } : {}),
-      ...(date_range ? { dateRange: redact(date_range) } : {}),
-      ...(typeof cost_estimate_usd === 'number' ? { costUsd: cost_estimate_usd } : {}),
+      ...(typeof entries === 'number' ? { entriesStored: entries } : {}),
+      ...(person ? { resourceName: redact(person) } : {}),
+      ...(dates ? { dateRange: redact(dates) } : {}),
+      ...(typeof cost === 'number' ? { costUsd: cost } : {}),
       ...(validation?.valid === false ? { review: reviewOf(validation.errors) } : {}),
     },
   };
@@ -144,7 +153,13 @@ const failed = (failureType: FailureType, text: string, code: string | undefined
 });
 
 const unreadable = (what: string, text: string): InvocationResult =>
-  failed('UNREADABLE_REPLY', `${what}${text === '' ? '' : `: ${text}`}`, undefined);
+  failed('UNREADABLE_REPLY', `${what}${text === '' ? '' : `: ${compact(text)}`}`, undefined);
+
+/** JSON without spaces between its parts: Step Functions does not keep them. Any other text unchanged. */
+function compact(text: string): string {
+  const value = parseJson(text);
+  return value === undefined ? text : JSON.stringify(value);
+}
 
 /**
  * The failure type by the first rule that matches the error text (pipeline.md, "Failed-image records"). Like the

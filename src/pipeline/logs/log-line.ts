@@ -23,6 +23,8 @@ export type LineKind =
   /** A line that the function wrote. `requestId`: only when the line contains it. */
   | { readonly kind: 'output'; readonly isError: boolean; readonly requestId?: string };
 
+/** The lines of Lambda about the start of a runtime: INIT_START and INIT_REPORT. */
+const INIT = /^INIT_(?:START|REPORT) /;
 const MARK = /^(START|END) RequestId: (\S+)/;
 const REPORT = /^REPORT RequestId: (\S+)\s+(.*)$/s;
 const FAILURE_STATUS = /(?:^|\s)Status: (?!success\b)\w/;
@@ -58,7 +60,7 @@ export function readLine(message: string): LineKind {
     const read = readJsonLine(message);
     if (read) return read;
   }
-  if (message.startsWith('INIT_')) return { kind: 'init' };
+  if (INIT.test(message)) return { kind: 'init' };
   const [, mark, requestId] = MARK.exec(message) ?? [];
   if (requestId !== undefined) return { kind: mark === 'START' ? 'start' : 'end', requestId };
   const reported = readReportLine(message);
@@ -104,7 +106,7 @@ export function readReportLine(
   const [, requestId, rest] = REPORT.exec(message) ?? [];
   if (requestId === undefined || rest === undefined) return;
   const number = (name: string, unit: string): number | undefined => {
-    const [, digits] = new RegExp(`(?:^|\\s)${name}: ([0-9.]+) ${unit}`).exec(rest) ?? [];
+    const [, digits] = new RegExp(`(?:^|\\s)${name}: (\\d+(?:\\.\\d+)?) ${unit}`).exec(rest) ?? [];
     return digits === undefined ? undefined : Number(digits);
   };
   return {

@@ -59,7 +59,8 @@ export function groupByInvocation(lines: Iterable<LogLine>, hits?: ReadonlySet<s
     const read = readLine(line.message);
     switch (read.kind) {
       case 'init':
-        starting.set(line.stream, [...(starting.get(line.stream) ?? []), line].slice(-10));
+        starting.set(line.stream, starting.get(line.stream) ?? []);
+        starting.get(line.stream)?.push(line);
         break;
       case 'start': {
         running.set(line.stream, read.requestId);

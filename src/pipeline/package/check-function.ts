@@ -1,4 +1,4 @@
-import { InvokeCommand } from '@aws-sdk/client-lambda';
+import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import type { Clock } from '../../lib/clock.ts';
 import { parseJson, readJson } from '../../lib/json.ts';
@@ -36,11 +36,11 @@ const crashSchema = z.looseObject({ errorType: z.string().catch(''), errorMessag
  * @throws `signal.reason` when aborted
  */
 export async function checkLoads(
-  { clock, signal }: { readonly clock: Clock; readonly signal?: AbortSignal },
+  { lambda, clock, signal }: { readonly lambda: LambdaClient; readonly clock: Clock; readonly signal?: AbortSignal },
   about: { readonly functionName: string; readonly timeoutSeconds: number; readonly codeSha256: string },
 ): Promise<LoadCheck> {
   const timeoutMs = about.timeoutSeconds * 1_000 + BEYOND_TIMEOUT_MS;
-  const client = createInvokeClient({ timeoutMs, maxSockets: 1 });
+  const client = createInvokeClient({ like: lambda, timeoutMs, maxSockets: 1 });
   try {
     for (let attempt = 1; ; attempt++) {
       const found = await checkOnce(client, about, signal);

@@ -1,4 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { FAILURE_ATTRIBUTES } from '../profile/failure-names.ts';
+import type { Profile } from '../profile/profile.ts';
+import { TIMESHEETS } from '../profile/timesheets.ts';
 import type { TableKey } from '../table/table.ts';
 
 /** The files of failure logging in a package: the handler, and the module that it loads at a failure. */
@@ -24,6 +28,10 @@ export interface ModuleFacts {
   readonly keyEncoding: 'raw' | 'url';
   /** The model in the settings, for records of a function that does not report its model. */
   readonly modelId: string;
+  /** The file of the package with the line `VERSION=…`. */
+  readonly versionFile: string;
+  /** The mark and the names of the records. */
+  readonly failed: Profile['failed'];
 }
 
 /** The variables that the module reads. */
@@ -39,16 +47,15 @@ export function moduleEnvironment(formerHandler: string, facts: ModuleFacts): Re
     RESCAN_TABLE_KEY: JSON.stringify({ partition: named('HASH'), ...(sort ? { sort } : {}) }),
     RESCAN_KEY_ENCODING: facts.keyEncoding,
     RESCAN_MODEL_ID: facts.modelId,
+    ...(facts.versionFile === TIMESHEETS.versionFile ? {} : { RESCAN_VERSION_FILE: facts.versionFile }),
+    ...(isDeepStrictEqual(facts.failed, TIMESHEETS.failed)
+      ? {}
+      : { RESCAN_FAILURE_NAMES: JSON.stringify(facts.failed) }),
   };
 }
 
-/** The attributes of a failure record (pipeline.md, "Failed-image records"). The last two are those of the bot. */
-const ATTRIBUTES: ReadonlySet<string> = new Set(
-  `ImageKey FailureTimestamp RecordType FailureType ErrorMessage ErrorCode OCRVersion OCRBuildDate OCRDescription OCRFullVersion ModelId
-   ProcessingTimeSeconds InputTokens OutputTokens RawOCROutput ValidationErrors S3Bucket S3Region ImageSize StackTrace CloudWatchLogStream
-   AttemptNumber AttemptNumberUnknown FailureLoggingVersion FailureId`.split(/\s+/),
-);
-
 /** A key attribute of the table with the name of an attribute of the failure records; undefined when there is none. */
-export const keyClash = (tableKeys: readonly TableKey[]): string | undefined =>
-  tableKeys.find(({ name }) => ATTRIBUTES.has(name))?.name;
+export const keyClash = ({ tableKeys, failed }: Pick<ModuleFacts, 'tableKeys' | 'failed'>): string | undefined => {
+  const names = new Set(FAILURE_ATTRIBUTES.map((attribute) => failed.names[attribute] ?? attribute));
+  return tableKeys.find(({ name }) => names.has(name))?.name;
+};

@@ -80,7 +80,7 @@ export async function planDeploy(
   const refuse = (refusal: DeployRefusal) => new DeployRefusedError(refusal);
   const qualifier = qualifierOf(functionName);
   if (qualifier !== undefined) throw refuse({ reason: 'qualified', functionName, qualifier });
-  const clash = keyClash(about.tableKeys);
+  const clash = keyClash(about);
   if (clash !== undefined) throw refuse({ reason: 'key-clash', attribute: clash });
   const { facts, code } = await fetchFacts(ports.lambda, functionName);
   if (facts.PackageType === 'Image') throw refuse({ reason: 'image-package' });
@@ -110,8 +110,8 @@ export async function planDeploy(
 
   const nextSha = sha256(next);
   await Promise.all([storePackage(ports.location, codeSha256, former), storePackage(ports.location, nextSha, next)]);
-  const versionBefore = await ocrVersion(before);
-  const versionAfter = await ocrVersion(contents);
+  const versionBefore = await versionIn(before, about.versionFile);
+  const versionAfter = await versionIn(contents, about.versionFile);
   return defined({
     functionName,
     former: {
@@ -152,7 +152,7 @@ export interface RollbackView {
  * @throws DeployRefusedError, FaultError
  */
 export async function previewRollback(
-  { lambda }: Pick<PackagePorts, 'lambda'>,
+  { lambda, versionFile }: Pick<PackagePorts, 'lambda'> & Pick<ModuleFacts, 'versionFile'>,
   { functionName, former, next }: DeployPlan,
 ): Promise<RollbackView> {
   const { facts, code } = await fetchFacts(lambda, functionName);
@@ -160,7 +160,7 @@ export async function previewRollback(
   if (found === next.codeSha256 || found === former.codeSha256) return {};
   const contents = await readOrRefuse(await downloadCode(facts, code), nameOf(undefined));
   await requireHandler(former.handler, contents);
-  const version = await ocrVersion(contents);
+  const version = await versionIn(contents, versionFile);
   return defined({ keeps: found, ocrVersion: version });
 }
 
@@ -304,9 +304,9 @@ const readOrUndefined = (zip: Uint8Array): Promise<PackageContents | undefined> 
     throw error;
   });
 
-/** `2.6.1` of the line `VERSION=2.6.1` in OCR_VERSION.txt; undefined where the package does not say. */
-async function ocrVersion(contents: PackageContents | undefined): Promise<string | undefined> {
-  const text = await contents?.text('OCR_VERSION.txt');
+/** `2.6.1` of the line `VERSION=2.6.1` in this file; undefined where the package does not say. */
+async function versionIn(contents: PackageContents | undefined, versionFile: string): Promise<string | undefined> {
+  const text = await contents?.text(versionFile);
   return text === undefined ? undefined : /^VERSION=(.+)$/m.exec(text)?.[1]?.trim();
 }
 

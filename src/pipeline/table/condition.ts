@@ -25,18 +25,12 @@ export function createConditions(attributeNames: ReadonlySet<string>): {
 } {
   const shapes = new Map<string, Shape>();
   let namesThen = attributeNames.size;
-  let last: { readonly names: readonly string[]; readonly shape: Shape } | undefined;
   const shapeOf = (key: Item, expected: Item): Shape => {
-    const names = Object.keys(expected);
     if (namesThen !== attributeNames.size || shapes.size >= MAX_CACHED_SHAPES) shapes.clear();
-    // Most records have the names of the one before: comparing costs less than the text of all names.
-    else if (last && last.names.length === names.length && names.every((name, at) => name === last?.names[at]))
-      return last.shape;
     namesThen = attributeNames.size;
-    const id = names.join('\u0000');
+    const id = JSON.stringify(Object.keys(expected));
     const shape = shapes.get(id) ?? buildShape(key, expected, attributeNames);
     shapes.set(id, shape);
-    last = { names, shape };
     return shape;
   };
   return {
@@ -62,8 +56,8 @@ function buildShape(key: Item, expected: Item, attributeNames: ReadonlySet<strin
   let bytes = 0;
   const add = (placeholder: string, name: string, clause: string): boolean => {
     const joined = clause.length + (clauses.length > 0 ? ' AND '.length : 0);
-    // n clauses have n - 1 ANDs between them.
-    if (clauses.length * 2 + 1 > MAX_OPERATORS || bytes + joined > MAX_EXPRESSION_BYTES) return false;
+    // With n clauses before it, this one makes n + 1 comparisons or functions and n ANDs.
+    if (clauses.length * 2 >= MAX_OPERATORS || bytes + joined > MAX_EXPRESSION_BYTES) return false;
     bytes += joined;
     names[placeholder] = name;
     clauses.push(clause);

@@ -1,18 +1,19 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Backoff } from '../../lib/async/backoff.ts';
+import type { Profile } from '../profile/profile.ts';
 import type { Item } from './item.ts';
+import { growthFilter } from './kind-filter.ts';
 import {
   countsOf,
   emptyTally,
-  FAILED_IMAGE,
-  IMAGE_ATTRIBUTES,
-  type KeyNames,
-  KIND_ATTRIBUTES,
+  imageAttributes,
   type KindCounts,
+  keyAndKindAttributes,
   kindOfRecord,
+  type RecordShape,
 } from './records.ts';
-import { type Filter, type ScanOptions, type ScanPage, scanTable } from './scan.ts';
-import { describeTable } from './table.ts';
+import { type ScanOptions, type ScanPage, scanTable } from './scan.ts';
+import { describeTable, shapeOf, type TableFacts } from './table.ts';
 
 export interface CountOptions {
   readonly segments?: number;
@@ -21,12 +22,6 @@ export interface CountOptions {
 }
 
 const COUNT_SEGMENTS = 8;
-
-export const isNotFailedImage: Filter = {
-  expression: 'attribute_not_exists(#type) OR #type <> :failed',
-  names: { '#type': 'RecordType' },
-  values: { ':failed': { S: FAILED_IMAGE } },
-};
 
 async function forEachPage(pages: readonly AsyncIterable<ScanPage>[], take: (page: ScanPage) => void): Promise<void> {
   await Promise.all(
@@ -44,14 +39,13 @@ export async function countByKind(
   dynamodb: DynamoDBClient,
   table: string,
   options: CountOptions & {
-    readonly keys: KeyNames;
+    readonly keys: RecordShape;
     /** Counts only these records. `covers` gets the key, the attributes that tell the kind, and those that name the image. */
     readonly only?: { readonly covers: (item: Item) => boolean };
   },
 ): Promise<KindCounts> {
   const { segments = COUNT_SEGMENTS, keys, only, ...rest } = options;
-  const ofImage = only ? IMAGE_ATTRIBUTES : [];
-  const projection = [keys.hash, ...(keys.range === undefined ? [] : [keys.range]), ...KIND_ATTRIBUTES, ...ofImage];
+  const projection = [...keyAndKindAttributes(keys), ...(only ? imageAttributes(keys.profile) : [])];
   const tally = emptyTally();
   const pages = scanTable(dynamodb, table, { ...rest, segments, projection: [...new Set(projection)] });
   await forEachPage(pages, ({ items }) => {
@@ -61,11 +55,16 @@ export async function countByKind(
 }
 
 /**
- * The number of records that are not failed images: the measure of growth (pipeline.md: "Records of failures do not count").
+ * The number of records that count as growth of the table (pipeline.md: "Records of failures do not count").
  * Consistent and parallel; transfers no items. @throws the SDK's error, or `signal.reason`.
  */
-export const countEntries = (dynamodb: DynamoDBClient, table: string, options: CountOptions = {}): Promise<number> =>
-  count(dynamodb, table, { ...options, filter: isNotFailedImage });
+export async function countEntries(
+  dynamodb: DynamoDBClient,
+  table: string,
+  { keys, ...options }: CountOptions & { readonly keys: RecordShape },
+): Promise<number> {
+  return count(dynamodb, table, { ...options, filter: growthFilter(keys) });
+}
 
 /** The number of records of any kind: consistent and parallel. @throws the SDK's error, or `signal.reason`. */
 export const countRecords = (dynamodb: DynamoDBClient, table: string, options: CountOptions = {}): Promise<number> =>
@@ -96,17 +95,25 @@ export interface BoundedCount {
 }
 
 /** @param maxBytes The largest table that is counted, by its approximate size in bytes. */
-export function createBoundedCount(dynamodb: DynamoDBClient, table: string, maxBytes: number): BoundedCount {
+export function createBoundedCount(
+  dynamodb: DynamoDBClient,
+  table: string,
+  { maxBytes, profile }: { readonly maxBytes: number; readonly profile: Profile },
+): BoundedCount {
   const isCountable = async () => (await describeTable(dynamodb, table)).approximateBytes <= maxBytes;
+  const countThese = (facts: TableFacts) => countEntries(dynamodb, table, { keys: shapeOf(facts, profile) });
   return {
     isCountable,
-    entries: async () => ((await isCountable()) ? countEntries(dynamodb, table) : undefined),
+    async entries() {
+      const facts = await describeTable(dynamodb, table);
+      return facts.approximateBytes <= maxBytes ? countThese(facts) : undefined;
+    },
     records: async () => ((await isCountable()) ? countRecords(dynamodb, table) : undefined),
     async size() {
-      const { approximateBytes, approximateItems } = await describeTable(dynamodb, table);
-      return approximateBytes <= maxBytes
-        ? { entries: await countEntries(dynamodb, table) }
-        : { entriesApproximate: approximateItems };
+      const facts = await describeTable(dynamodb, table);
+      return facts.approximateBytes <= maxBytes
+        ? { entries: await countThese(facts) }
+        : { entriesApproximate: facts.approximateItems };
     },
   };
 }

@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { systemClock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { FAILURE_ATTRIBUTES } from '../profile/failure-names.ts';
+import type { Profile } from '../profile/profile.ts';
 import { type AttributeValue, attributeOf, type Item, textOf } from './item.ts';
+import { failedFilter } from './kind-filter.ts';
 import { queryItems } from './read.ts';
-import { FAILED_IMAGE } from './records.ts';
+import { failedName, imageNamedBy, type RecordShape } from './records.ts';
 import { type Filter, scanTable } from './scan.ts';
 import { createSwapper } from './swap.ts';
 import type { TableKey } from './table.ts';
@@ -60,19 +63,24 @@ function rangeOf({ name, type }: TableKey, imageKey: string): Filter {
  */
 export async function findFailuresOfImage(
   dynamodb: DynamoDBClient,
-  { table, keys }: { readonly table: string; readonly keys: readonly TableKey[] },
+  {
+    table,
+    keys,
+    profile,
+  }: { readonly table: string; readonly keys: readonly TableKey[]; readonly profile: Pick<Profile, 'failed'> },
   imageKey: string,
 ): Promise<readonly Item[]> {
   const hash = keys.find(({ role }) => role === 'HASH');
   const range = keys.find(({ role }) => role === 'RANGE');
   if (!hash) return [];
+  const { mark } = profile.failed;
   const found: Item[] = [];
   const partitions = range
-    ? [FAILED_IMAGE]
-    : Array.from({ length: MAX_ATTEMPTS }, (_, index) => `${FAILED_IMAGE}#${imagePart(imageKey)}#${index + 1}`);
+    ? [mark]
+    : Array.from({ length: MAX_ATTEMPTS }, (_, index) => `${mark}#${imagePart(imageKey)}#${index + 1}`);
   const filter = {
     expression: '#image = :image',
-    names: { '#image': 'ImageKey' },
+    names: { '#image': failedName(profile, 'ImageKey') },
     values: { ':image': { S: imageKey.toWellFormed() } },
   };
   for (const partition of partitions) {
@@ -90,27 +98,43 @@ export async function findFailuresOfImage(
     // The module numbers the attempts without gaps.
     if (!range && found.length === before) break;
   }
-  const writtenAt = (item: Item) => textOf(item.FailureTimestamp) ?? '';
+  const writtenAt = (item: Item) => textOf(item[failedName(profile, 'FailureTimestamp')]) ?? '';
   return found.sort((a, b) => (writtenAt(a) < writtenAt(b) ? 1 : -1));
 }
 
 /**
- * Every record of a failed image in the table, each once, in several streams that can be read in parallel. It scans the whole
- * table; DynamoDB filters.
+ * A record of a failed image with the names that the bot's failure logging gives to its attributes. `ImageKey` is the image that the
+ * record names, also where a rule of the profile describes it and it names its image as every other record does.
+ */
+export function withDefaultNames(item: Item, profile: Profile): Item {
+  const named = FAILURE_ATTRIBUTES.flatMap((name) => {
+    const value = attributeOf(item, failedName(profile, name));
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const renamed = new Set(Object.values(profile.failed.names));
+  const others = Object.entries(item).filter(([name]) => !renamed.has(name));
+  const image = imageNamedBy(item, 'failed', profile);
+  return { ...Object.fromEntries([...others, ...named]), ...(image === undefined ? {} : { ImageKey: { S: image } }) };
+}
+
+/**
+ * Every record of a failed image in the table, each once and with default names, in several streams that can be read in parallel. It
+ * scans the whole table; DynamoDB filters.
  * @throws (from the streams) the last error of a page, or `signal.reason`.
  */
 export function listFailures(
   dynamodb: DynamoDBClient,
   table: string,
+  shape: RecordShape,
   signal?: AbortSignal,
 ): readonly AsyncIterable<Item>[] {
   const segments = scanTable(dynamodb, table, {
     segments: SCAN_SEGMENTS,
-    filter: { expression: '#type = :type', names: { '#type': 'RecordType' }, values: { ':type': { S: FAILED_IMAGE } } },
+    filter: failedFilter(shape),
     ...(signal ? { signal } : {}),
   });
   return segments.map(async function* (segment) {
-    for await (const { items } of segment) yield* items;
+    for await (const { items } of segment) for (const item of items) yield withDefaultNames(item, shape.profile);
   });
 }
 

@@ -19,6 +19,11 @@ export interface Item {
   readonly [name: string]: AttributeValue;
 }
 
+/** DynamoDB's answer does not have the form that its API defines. */
+export class MalformedAnswerError extends Error {
+  override readonly name = 'MalformedAnswerError';
+}
+
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isTextList = (value: unknown): boolean =>

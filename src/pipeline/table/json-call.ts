@@ -12,12 +12,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Command } from '@smithy/types';
 import { parseJson } from '../../lib/json.ts';
-import { type Item, isItem, isObject } from './item.ts';
-
-/** DynamoDB's answer does not have the form that its API defines. */
-export class MalformedAnswerError extends Error {
-  override readonly name = 'MalformedAnswerError';
-}
+import { type Item, isItem, isObject, MalformedAnswerError } from './item.ts';
 
 type Send = <Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
   command: Command<ServiceInputTypes, Input, ServiceOutputTypes, Output, DynamoDBClientResolvedConfig>,

@@ -1,8 +1,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type Backoff, waitBefore, withBackoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
-import { type AttributeValue, type Item, isObject } from './item.ts';
-import { callWithJson, itemsIn, MalformedAnswerError, readPage } from './json-call.ts';
+import { type AttributeValue, type Item, isObject, MalformedAnswerError } from './item.ts';
+import { callWithJson, itemsIn, readPage } from './json-call.ts';
 import { type Filter, patientBackoff } from './scan.ts';
 
 export interface ReadOptions {

@@ -10,8 +10,9 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { withBackoff } from '../../lib/async/backoff.ts';
 import { defined } from '../../lib/defined.ts';
+import type { Profile } from '../profile/profile.ts';
 import type { Item } from './item.ts';
-import type { KeyNames } from './records.ts';
+import type { KeyNames, RecordShape } from './records.ts';
 import { patientBackoff } from './scan.ts';
 
 export interface TableKey {
@@ -166,3 +167,9 @@ export const keyNamesOf = (facts: Pick<TableFacts, 'keys'>): KeyNames => {
   if (hash === undefined) throw new Error('The table has no hash key');
   return defined({ hash, range });
 };
+
+/** How the records of a table with this profile are read. */
+export const shapeOf = (facts: Pick<TableFacts, 'keys'>, profile: Profile): RecordShape => ({
+  ...keyNamesOf(facts),
+  profile,
+});

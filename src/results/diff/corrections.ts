@@ -1,8 +1,7 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import { type CatalogueEntry, isUnread } from '../../backup/format/export-record.ts';
 import { defined } from '../../lib/defined.ts';
-import { type DiffRequest, diffWithBackup } from './diff.ts';
+import { type DiffParts, type DiffRequest, diffWithBackup } from './diff.ts';
 
 /** Entries that somebody edited, and the fields, the most frequent first. */
 export interface Corrections {
@@ -17,10 +16,10 @@ const MAX_FIELDS = 5;
 /**
  * The backup with which corrections can be counted: the oldest usable one that was made after the last run over all images had
  * ended, so that it has what the run stored. `since`: when that run ended; without a run, the oldest backup of all. The backup that
- * the flush relies on has the corrections itself.
+ * the flush relies on has the corrections itself. An export that was not read in full is not read for this.
  */
 export function backupForCorrections(
-  backups: readonly BackupRecord[],
+  backups: readonly CatalogueEntry[],
   {
     tableArn,
     flushBackupId,
@@ -28,6 +27,7 @@ export function backupForCorrections(
   }: { readonly tableArn: string; readonly flushBackupId: string; readonly since?: number },
 ): BackupRecord | undefined {
   return backups
+    .filter((entry) => !isUnread(entry))
     .filter(({ id, table, verification, purpose }) => {
       const isUsable = verification.kind === 'verified' && purpose !== 'safety';
       return isUsable && id !== flushBackupId && table.arn === tableArn;
@@ -37,13 +37,13 @@ export function backupForCorrections(
 }
 
 /**
- * Counts the entries of the table that were edited after the backup: a field with a meaning differs, and the ProcessingTimestamp,
+ * Counts the entries of the table that were edited after the backup: a field with a meaning differs, and the time of writing (`ProcessingTimestamp`),
  * which the function writes anew each time, does not (pipeline.md, "People correct entries by hand"). Edits before the backup, and
  * edits of entries that the function has written again since, are not found, so there are at least so many.
  * @throws the errors of `diffWithBackup`
  */
 export async function countCorrections(
-  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
+  parts: DiffParts,
   request: {
     readonly table: string;
     readonly backupId: string;

@@ -1,7 +1,8 @@
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { formatDecimal } from '../../lib/decimal.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
-import type { KeyNames } from '../../pipeline/table/records.ts';
+import type { RecordShape } from '../../pipeline/table/records.ts';
 import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
 
 /**
@@ -24,7 +25,9 @@ export async function* diffRows(entries: AsyncIterable<DiffEntry>): AsyncGenerat
 /**
  * The columns of the CSV of a diff, for a table with these keys. A value that is not a text or number is DynamoDB JSON.
  */
-export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
+export function diffCsvColumns(keys: RecordShape): readonly CsvColumn<DiffRow>[] {
+  const { profile } = keys;
+  const { amount } = profile.record;
   const keyNames = [keys.hash, ...(keys.range === undefined ? [] : [keys.range])];
   return [
     { name: 'Change', kind: 'text', read: ({ entry }) => entry.kind },
@@ -38,14 +41,21 @@ export function diffCsvColumns(keys: KeyNames): readonly CsvColumn<DiffRow>[] {
         read: ({ entry }) => formatPlain(entry.key[name]),
       }),
     ),
-    { name: 'HoursBefore', kind: 'number', read: (row) => formatHours(row, 'before') },
-    { name: 'HoursAfter', kind: 'number', read: (row) => formatHours(row, 'after') },
+    ...(amount ? amountColumns(amount.attribute, profile) : []),
     { name: 'Field', kind: 'text', read: ({ field }) => field?.name },
     { name: 'Before', kind: 'text', read: ({ field }) => field && formatValue(field.before, field.after) },
     { name: 'After', kind: 'text', read: ({ field }) => field && formatValue(field.after, field.before) },
     { name: 'Item', kind: 'text', read: ({ entry }) => ('item' in entry ? JSON.stringify(entry.item) : undefined) },
   ];
 }
+
+const amountColumns = (attribute: string, profile: Profile): readonly CsvColumn<DiffRow>[] =>
+  (['before', 'after'] as const).map((side) => ({
+    name: `${attribute}${side === 'before' ? 'Before' : 'After'}`,
+    isNameFromData: true,
+    kind: 'number',
+    read: (row) => formatHours(row, side, attribute, profile),
+  }));
 
 const formatPlain = (value: AttributeValue | undefined): string | undefined =>
   value === undefined ? undefined : (textOf(value) ?? JSON.stringify(value));
@@ -57,15 +67,25 @@ function formatValue(value: AttributeValue | undefined, other: AttributeValue | 
   return typeChanged ? JSON.stringify(value) : formatPlain(value);
 }
 
-function formatHours({ entry, field }: DiffRow, side: 'before' | 'after'): string | undefined {
+function formatHours(
+  { entry, field }: DiffRow,
+  side: 'before' | 'after',
+  attribute: string,
+  profile: Profile,
+): string | undefined {
   if (entry.kind === 'moved') return entry.hours;
-  const item = itemWithHours(entry, field, side);
-  const hours = item && hoursOf(item, entry.record);
+  const item = itemWithHours(entry, field, side, attribute);
+  const hours = item && hoursOf(item, entry.record, profile);
   return typeof hours === 'object' ? formatDecimal(hours) : undefined;
 }
 
-function itemWithHours(entry: DiffEntry, field: FieldChange | undefined, side: 'before' | 'after'): Item | undefined {
+function itemWithHours(
+  entry: DiffEntry,
+  field: FieldChange | undefined,
+  side: 'before' | 'after',
+  attribute: string,
+): Item | undefined {
   if ('item' in entry) return (entry.kind === 'removed') === (side === 'before') ? entry.item : undefined;
-  const value = field?.name === 'Hours' ? field[side] : undefined;
-  return value && { Hours: value };
+  const value = field?.name === attribute ? field[side] : undefined;
+  return value && { [attribute]: value };
 }

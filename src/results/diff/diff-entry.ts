@@ -1,8 +1,10 @@
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { type Decimal, parseDecimal } from '../../lib/decimal.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
 import { canonicalItem, canonicalNumber } from '../../pipeline/table/canonical.ts';
-import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
-import type { KeyNames, RecordKind } from '../../pipeline/table/records.ts';
+import { type AttributeValue, attributeOf, type Item, textOf } from '../../pipeline/table/item.ts';
+import type { KeyNames, RecordShape } from '../../pipeline/table/records.ts';
 
 /** One attribute that differs. A side that does not have the attribute has no value. */
 export interface FieldChange {
@@ -19,6 +21,8 @@ export type DiffEntry = {
   readonly id: string;
   readonly key: Item;
   readonly record: RecordKind;
+  /** Where the profile names the person by an attribute that is not in the key. */
+  readonly person?: string;
 } & (
   | { readonly kind: 'removed' | 'added'; readonly item: Item }
   | {
@@ -26,7 +30,7 @@ export type DiffEntry = {
       readonly fields: readonly FieldChange[];
       /** The `versionId` of the record in the table. */
       readonly seen: string;
-      /** Both sides have the same ProcessingTimestamp, so the function has not written the record in between. */
+      /** Both sides have the same time of writing, so the function has not written the record in between. */
       readonly isByHand: boolean;
     }
   /** The same entry under another key: another person or project code. `id` is of the key in the backup, `key` of the table. */
@@ -69,21 +73,40 @@ export function changedFields(before: Item, after: Item): readonly FieldChange[]
 const WITH_HOURS: readonly RecordKind[] = ['entry', 'zero-hour'];
 
 /**
- * The `Hours` of an item, a number or a text with a number (the runbook's restore turned numbers into texts). `none`:
- * this kind of record has no hours. `unreadable`: they are not a number.
+ * The amount of an item, such as its hours: a number or a text with a number (the runbook's restore turned numbers into texts).
+ * `none`: this kind of record has none. `unreadable`: it is not a number.
  */
-export function hoursOf(item: Item, record: RecordKind): Decimal | 'none' | 'unreadable' {
-  const value = item.Hours;
+export function hoursOf(item: Item, record: RecordKind, profile: Profile): Decimal | 'none' | 'unreadable' {
+  const { amount } = profile.record;
+  const value = amount && attributeOf(item, amount.attribute);
   if (value === undefined || !WITH_HOURS.includes(record)) return 'none';
   return parseDecimal(textOf(value) ?? '') ?? 'unreadable';
 }
 
 /**
- * The person of a record: its hash key, for a coverage record without `#` and the month. A failed image has no person.
+ * The person of a record: by default its partition key, for a coverage record without `#` and the month. A failed image has no person,
+ * and no record has one where the profile knows none.
  */
-export function personOf(item: Item, record: RecordKind, hashKey: string): string | undefined {
-  const value = item[hashKey];
+export function personOf(
+  item: Item,
+  record: RecordKind,
+  { hash, profile: { person } }: RecordShape,
+): string | undefined {
+  const value = person && attributeOf(item, person.attribute ?? hash);
   if (record === 'failed' || value === undefined) return undefined;
   const text = textOf(value) ?? JSON.stringify(value);
-  return record === 'coverage' ? text.replace(/#\d{4}-\d{2}$/, '') : text;
+  const end = record === 'coverage' && person?.until !== undefined ? text.lastIndexOf(person.until) : -1;
+  return end < 0 ? text : text.slice(0, end);
+}
+
+/** The person of an entry of a diff. */
+export const personOfEntry = (entry: DiffEntry, shape: RecordShape): string | undefined =>
+  'item' in entry
+    ? personOf(entry.item, entry.record, shape)
+    : (entry.person ?? personOf(entry.key, entry.record, shape));
+
+/** The person of an item where its key does not tell: to be kept beside the key. */
+export function personBesideKey(item: Item, record: RecordKind, shape: RecordShape): { readonly person?: string } {
+  const person = shape.profile.person?.attribute === undefined ? undefined : personOf(item, record, shape);
+  return person === undefined ? {} : { person };
 }

@@ -1,8 +1,9 @@
 import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { entryId } from '../../backup/format/item-key.ts';
+import { defined } from '../../lib/defined.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord } from '../../pipeline/table/records.ts';
+import { kindOfRecord, type RecordShape } from '../../pipeline/table/records.ts';
 import { DIFFERENCE_ORDER, type DiffEntry, type DiffKind, keyOfItem, sortKey } from './diff-entry.ts';
 import { createMoves, type Move, type Moves } from './moves.ts';
 
@@ -36,7 +37,7 @@ export function createDifferences(folder?: string): Differences {
 /** The entries of these kinds, in the order of DIFFERENCE_ORDER. A moved record is not among the removed and added ones. */
 export async function* readEntries(
   found: Differences,
-  keys: KeyNames,
+  keys: RecordShape,
   kinds: readonly DiffKind[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<DiffEntry> {
@@ -57,7 +58,7 @@ export async function* readEntries(
 }
 
 /** A test whether an entry was moved. The entries must come in the order of their keys, as the file of moved keys has them. */
-function createMovedTest(moved: LineFile | undefined, keys: KeyNames, signal: AbortSignal | undefined) {
+function createMovedTest(moved: LineFile | undefined, keys: RecordShape, signal: AbortSignal | undefined) {
   if (moved === undefined || moved.count() === 0) return () => false;
   const movedKeys = (async function* () {
     for await (const lines of moved.read(signal)) yield* lines;
@@ -72,11 +73,12 @@ function createMovedTest(moved: LineFile | undefined, keys: KeyNames, signal: Ab
 }
 
 function parseMove(line: string): DiffEntry {
-  const { to, ...move }: Move = JSON.parse(line);
-  return { kind: 'moved', id: entryId(move.from), key: to, ...move };
+  const { to, people, ...move }: Move = JSON.parse(line);
+  const person = people?.to;
+  return { kind: 'moved', id: entryId(move.from), key: to, ...move, ...defined({ person }) };
 }
 
-function parseEntry(line: string, kind: DifferenceKind, keys: KeyNames): DiffEntry {
+function parseEntry(line: string, kind: DifferenceKind, keys: RecordShape): DiffEntry {
   if (kind === 'changed') {
     const changed: Omit<Extract<DiffEntry, { kind: 'changed' }>, 'kind' | 'id'> = JSON.parse(line);
     return { kind, id: entryId(changed.key), ...changed };

@@ -2,8 +2,9 @@ import type { DifferenceKind } from '../../backup/compare/compare.ts';
 import { type Decimal, formatDecimal, minus, parseDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import type { LineSorterOptions } from '../../lib/disk/external-sort.ts';
 import { createTotalsByName, type TopTotals, type TotalsRules } from '../../lib/disk/totals-by-name.ts';
-import { type Item, textOf } from '../../pipeline/table/item.ts';
-import { emptyTally, type KeyNames, type RecordKind } from '../../pipeline/table/records.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
+import { attributeOf, type Item, textOf } from '../../pipeline/table/item.ts';
+import { emptyTally, type RecordShape } from '../../pipeline/table/records.ts';
 import { type DiffKind, type FieldChange, hoursOf, keyOfItem, personOf } from './diff-entry.ts';
 import type { Move } from './moves.ts';
 
@@ -159,7 +160,7 @@ const gainOf = (difference: Decimal): Gain =>
   difference.units < 0n ? { gained: ZERO, lost: negative(difference) } : { gained: difference, lost: ZERO };
 
 /** Adds up the differences in constant memory, for any number of people and fields. */
-export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
+export function createDiffTotals(keys: RecordShape, options: LineSorterOptions) {
   const counts = { removed: 0, changed: 0, added: 0, moved: 0, same: 0, sameExceptIgnored: 0 };
   const byRecord = {
     removed: emptyTally(),
@@ -183,8 +184,8 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
   let unreadable = 0;
 
   const hoursBetween = (pair: Pair): Gain => {
-    const before = pair.kind === 'added' ? 'none' : hoursOf(pair.before, pair.record);
-    const after = pair.kind === 'removed' ? 'none' : hoursOf(pair.after, pair.record);
+    const before = pair.kind === 'added' ? 'none' : hoursOf(pair.before, pair.record, keys.profile);
+    const after = pair.kind === 'removed' ? 'none' : hoursOf(pair.after, pair.record, keys.profile);
     if (before === 'unreadable' || after === 'unreadable') {
       unreadable += 1;
       return NO_GAIN;
@@ -204,8 +205,7 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
     examples.push(example);
     fieldExamples.set(name, examples);
   };
-  const addPerson = (item: Item, record: RecordKind, sum: Partial<PersonSum>) => {
-    const person = personOf(item, record, keys.hash);
+  const addPerson = (person: string | undefined, sum: Partial<PersonSum>) => {
     if (person !== undefined) byPerson.add(person, { ...people.zero, ...sum });
   };
 
@@ -224,7 +224,11 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
     add(pair: Pair): void {
       counts[pair.kind] += 1;
       byRecord[pair.kind][pair.record] += 1;
-      if (pair.kind === 'removed' && pair.record === 'entry' && pair.before.SourceImage === undefined)
+      if (
+        pair.kind === 'removed' &&
+        pair.record === 'entry' &&
+        attributeOf(pair.before, keys.profile.record.image) === undefined
+      )
         removedWithoutImage += 1;
       if (pair.kind === 'changed')
         for (const { name, ...sides } of pair.fields) {
@@ -233,10 +237,11 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
         }
       const hours = hoursBetween(pair);
       addHours(hours);
-      addPerson(pair.kind === 'added' ? pair.after : pair.before, pair.record, { [pair.kind]: 1, ...hours });
+      const person = personOf(pair.kind === 'added' ? pair.after : pair.before, pair.record, keys);
+      addPerson(person, { [pair.kind]: 1, ...hours });
     },
     /** Counts a record as moved that was added before as removed and as added. */
-    move({ from, to, record, field, hours: text }: Move): void {
+    move({ from, to, record, people: who, field, hours: text }: Move): void {
       const hours = text === undefined ? ZERO : (parseDecimal(text) ?? ZERO);
       counts.moved += 1;
       byRecord.moved[record] += 1;
@@ -251,9 +256,9 @@ export function createDiffTotals(keys: KeyNames, options: LineSorterOptions) {
       const [ofRemoved, ofAdded] = [undo(gainOf(negative(hours))), undo(gainOf(hours))];
       addHours(ofRemoved);
       addHours(ofAdded);
-      addPerson(from, record, { removed: -1, moved: 1, ...ofRemoved });
-      const isSamePerson = personOf(from, record, keys.hash) === personOf(to, record, keys.hash);
-      addPerson(to, record, { added: -1, moved: isSamePerson ? 0 : 1, ...ofAdded });
+      const [before, after] = who ? [who.from, who.to] : [from, to].map((key) => personOf(key, record, keys));
+      addPerson(before, { removed: -1, moved: 1, ...ofRemoved });
+      addPerson(after, { added: -1, moved: before === after ? 0 : 1, ...ofAdded });
     },
     async flushIfLarge(): Promise<void> {
       for (const totals of all) await totals.flushIfLarge();

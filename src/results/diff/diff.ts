@@ -9,15 +9,32 @@ import { readBack } from '../../backup/verify/verify.ts';
 import { readSupplements } from '../../backup/write/supplement.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { kindOfRecord, type RecordShape } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
-import { describeTable, keyNamesOf } from '../../pipeline/table/table.ts';
-import { changedFields, DIFFERENCE_ORDER, type DiffEntry, type DiffKind, keyOfItem, sortKey } from './diff-entry.ts';
+import { describeTable, shapeOf } from '../../pipeline/table/table.ts';
+import {
+  changedFields,
+  DIFFERENCE_ORDER,
+  type DiffEntry,
+  type DiffKind,
+  keyOfItem,
+  personBesideKey,
+  sortKey,
+} from './diff-entry.ts';
 import { createDifferences, type Differences, readEntries } from './diff-files.ts';
 import { createDiffTotals, type DiffTotals, type DiffTotalsBuilder } from './diff-totals.ts';
 import { findMoves } from './moves.ts';
 import { changeKinds } from './noise.ts';
+
+/** What a diff reads, and the profile by which it reads records. */
+export interface DiffParts {
+  readonly dynamodb: DynamoDBClient;
+  readonly location: BackupLocation;
+  readonly profile: Profile;
+}
 
 export interface DiffRequest {
   readonly table: string;
@@ -49,7 +66,7 @@ export interface DiffProgress {
 /** The result of a diff. Its entries are in temporary files until `dispose`. */
 export interface Diff {
   readonly backup: BackupRecord;
-  readonly keys: KeyNames;
+  readonly keys: RecordShape;
   readonly totals: DiffTotals;
   /** The differences of these kinds: removed, changed, moved, added, each but the moved sorted by key. Can be read repeatedly. */
   readonly entries: (kinds?: readonly DiffKind[], signal?: AbortSignal) => AsyncGenerator<DiffEntry>;
@@ -68,14 +85,11 @@ const TOP = 20;
  * @throws BackupNotFoundError, TableNotFoundError, BackupOfAnotherTableError before anything is read;
  * BackupDamagedError; the error of the SDK or the file system; `signal.reason`. No temporary file is left then.
  */
-export async function diffWithBackup(
-  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
-  request: DiffRequest,
-): Promise<Diff> {
+export async function diffWithBackup(parts: DiffParts, request: DiffRequest): Promise<Diff> {
   const backup = await findBackup(parts.location, request.backupId);
   const facts = await describeTable(parts.dynamodb, request.table);
   if (backup.table.arn !== facts.arn) throw new BackupOfAnotherTableError(backup.id, backup.table.arn, facts.arn);
-  const keys = keyNamesOf(facts);
+  const keys = shapeOf(facts, parts.profile);
   const options = defined({ memoryBytes: request.memoryBytes, folder: request.folder });
   const sorter = createLineSorter(options);
   const totalsBuilder = createDiffTotals(keys, options);
@@ -110,21 +124,18 @@ export async function diffWithBackup(
   }
 }
 
-/** The function writes it anew each time; an import of corrected entries keeps it. */
-const WRITTEN_AT = 'ProcessingTimestamp';
-
 /** Marks the side of an item in the sorted lines. The backup sorts first. */
 const BACKUP = 'b';
 const TABLE = 't';
 
 /** Adds the items of the backup (with its supplements) and of the table to the sorter. */
 async function sortBothSides(
-  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
+  parts: DiffParts,
   backup: BackupRecord,
   request: DiffRequest,
   sorter: ReturnType<typeof createLineSorter>,
 ): Promise<DiffProgress> {
-  const names = keyNamesOf(backup.table);
+  const names = shapeOf(backup.table, parts.profile);
   const keyOf = keyReader(backup.table.keys);
   const read = { tableItems: 0, backupItems: 0, compared: 0 };
   const addItem = (side: typeof BACKUP | typeof TABLE, key: string, item: Item, json: string) => {
@@ -170,8 +181,9 @@ async function sortBothSides(
 }
 
 /** Returns a function that compares the two sides of a key, adds to the totals, and writes differences to the files. */
-function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, totals: DiffTotalsBuilder) {
-  const kindOf = changeKinds(request.ignoredFields);
+function joinSides(request: DiffRequest, keys: RecordShape, found: Differences, totals: DiffTotalsBuilder) {
+  const kindOf = changeKinds(request.ignoredFields ?? keys.profile.noise, keys.profile);
+  const { writtenAt } = keys.profile.record;
   const { covers } = request;
   return (key: string, values: readonly string[]): void => {
     const sides = new Map(values.map((value) => [value[0], value.slice(1)]));
@@ -197,8 +209,11 @@ function joinSides(request: DiffRequest, keys: KeyNames, found: Differences, tot
       if (fields.length === 0) return totals.addSame(record, all.length > 0);
       totals.add({ ...pair, kind: 'changed', before, after, fields });
       const seen = versionId(after);
-      const isByHand = before[WRITTEN_AT] !== undefined && all.every(({ name }) => name !== WRITTEN_AT);
-      found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, fields, seen, isByHand }));
+      // The function writes it anew each time; an import of corrected entries keeps it.
+      const isByHand =
+        writtenAt !== undefined && before[writtenAt] !== undefined && all.every(({ name }) => name !== writtenAt);
+      const person = personBesideKey(after, record, keys);
+      found.changed.add(JSON.stringify({ key: keyOfItem(after, keys), record, ...person, fields, seen, isByHand }));
     } else if (before !== undefined && backupJson !== undefined) {
       totals.add({ ...pair, kind: 'removed', before });
       found.removed.add(backupJson);

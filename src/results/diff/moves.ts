@@ -1,15 +1,19 @@
 import { formatDecimal } from '../../lib/decimal.ts';
+import { defined } from '../../lib/defined.ts';
 import { createLineSorter, type LineSorterOptions, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile, type LineFile } from '../../lib/disk/lines.ts';
-import { type Item, textOf } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
-import { type FieldChange, hoursOf, keyOfItem, sortKey } from './diff-entry.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
+import { attributeOf, type Item, textOf } from '../../pipeline/table/item.ts';
+import { kindOfRecord, type RecordShape } from '../../pipeline/table/records.ts';
+import { type FieldChange, hoursOf, keyOfItem, personBesideKey, sortKey } from './diff-entry.ts';
 
 /** One record that is in the table under another key than in the backup, with the same image, date and hours. */
 export interface Move {
   readonly from: Item;
   readonly to: Item;
   readonly record: RecordKind;
+  /** Where the profile names the person by an attribute that is not in the key. */
+  readonly people?: { readonly from?: string; readonly to?: string };
   /** What moved it: the person (the hash key) or the project code. */
   readonly field: FieldChange;
   /** Exact, in plain decimal notation; absent where the record has none. */
@@ -39,6 +43,8 @@ interface Candidate {
   readonly record: RecordKind;
   readonly code?: string;
   readonly person: string;
+  /** See `Move.people`. */
+  readonly who?: string;
   /** What must be equal when only the person differs. */
   readonly rest: string;
 }
@@ -52,7 +58,7 @@ interface Candidate {
 export async function findMoves(
   found: { readonly removed: LineFile; readonly added: LineFile },
   moves: Moves,
-  keys: KeyNames,
+  keys: RecordShape,
   onMove: (move: Move) => void,
   options: LineSorterOptions & { readonly signal?: AbortSignal },
 ): Promise<void> {
@@ -100,15 +106,18 @@ export async function findMoves(
 }
 
 /** What a record must have in common with the one it became; undefined where it cannot be recognised again. */
-function candidateOf(item: Item, keys: KeyNames): { readonly group: string; readonly about: Candidate } | undefined {
+function candidateOf(item: Item, keys: RecordShape): { readonly group: string; readonly about: Candidate } | undefined {
   const record = kindOfRecord(item, keys);
-  const image = textOf(item.SourceImage);
-  const date = textOf(item.Date) ?? textOf(item.WeekStartDate);
+  const { record: names, date: days } = keys.profile;
+  const text = (name: string | undefined) => (name === undefined ? undefined : textOf(attributeOf(item, name)));
+  const image = text(names.image);
+  const date = text(days?.day) ?? text(days?.firstDay);
   const person = textOf(item[keys.hash]);
-  const hours = hoursOf(item, record);
+  const hours = hoursOf(item, record, keys.profile);
   if ((record !== 'entry' && record !== 'zero-hour') || image === undefined || date === undefined) return undefined;
   if (person === undefined || hours === 'unreadable') return undefined;
-  const code = textOf(item.ProjectCode);
+  const code = text(names.code);
+  const { person: who } = personBesideKey(item, record, keys);
   const range = keys.range === undefined ? undefined : textOf(item[keys.range]);
   return {
     group: JSON.stringify([image, date, hours === 'none' ? null : formatDecimal(hours)]),
@@ -118,14 +127,16 @@ function candidateOf(item: Item, keys: KeyNames): { readonly group: string; read
       person,
       rest: JSON.stringify([record, range ?? null, code ?? null]),
       ...(code !== undefined && { code }),
+      ...(who !== undefined && { who }),
     },
   };
 }
 
-function pair(group: string, values: readonly string[], keys: KeyNames): readonly Move[] {
+function pair(group: string, values: readonly string[], keys: RecordShape): readonly Move[] {
   const [, , hours]: [string, string, string | null] = JSON.parse(group);
   const read = (side: string) =>
     values.filter((value) => value.startsWith(side)).map((value): Candidate => JSON.parse(value.slice(side.length)));
+  const last = keys.range ?? keys.hash;
   let removed = read(REMOVED);
   const added = new Set(read(ADDED));
   const moves: Move[] = [];
@@ -136,7 +147,9 @@ function pair(group: string, values: readonly string[], keys: KeyNames): readonl
       if (!to) return true;
       added.delete(to);
       const field = fieldOf(from, to);
-      moves.push({ from: from.key, to: to.key, record: to.record, field, ...(hours !== null && { hours }) });
+      const people =
+        from.who === undefined && to.who === undefined ? {} : { people: defined({ from: from.who, to: to.who }) };
+      moves.push({ from: from.key, to: to.key, record: to.record, ...people, field, ...(hours !== null && { hours }) });
       return false;
     });
   };
@@ -147,9 +160,9 @@ function pair(group: string, values: readonly string[], keys: KeyNames): readonl
   match(
     ({ person, record }) => JSON.stringify([person, record]),
     (from, to) =>
-      from.code !== to.code || keys.range === undefined
-        ? { name: 'ProjectCode', ...sides(textValue(from.code), textValue(to.code)) }
-        : { name: keys.range, ...sides(from.key[keys.range], to.key[keys.range]) },
+      keys.profile.record.code !== undefined && (from.code !== to.code || keys.range === undefined)
+        ? { name: keys.profile.record.code, ...sides(textValue(from.code), textValue(to.code)) }
+        : { name: last, ...sides(from.key[last], to.key[last]) },
   );
   return moves;
 }

@@ -58,7 +58,7 @@ const REDACTED_COLUMNS: ReadonlySet<FailureField> = new Set([
 ]);
 
 /**
- * A FAILED_IMAGE record of the table as a row, without credentials. An attribute that is neither text nor number is
+ * A record of a failed image, with the default names of its attributes, as a row, without credentials. An attribute that is neither text nor number is
  * written as DynamoDB JSON.
  */
 export function failureRowOfRecord(item: Item): FailureRow {

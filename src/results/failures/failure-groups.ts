@@ -1,4 +1,5 @@
 import { failureOf } from '../../pipeline/invoke/invocation.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 
 /**
@@ -85,22 +86,17 @@ const TIME_MS = 5 * 60_000;
 /** The key up to its last slash; undefined at the top of the bucket. */
 const prefixOf = (key: string): string | undefined => /^(.+\/)[^/]*$/.exec(key)?.[1];
 
-/**
- * The name at the beginning of the file name, which is a person's in this pipeline: `Nik_Coultas` of
- * `…/Nik_Coultas_12.png`.
- */
-const nameOf = (key: string): string | undefined => {
-  const file = key.slice(key.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
-  const [, name] = /^([\p{L}][\p{L} ._'+-]*?)[^\p{L}]*$/u.exec(file) ?? [];
-  return name?.trim() || undefined;
-};
-
-/** The month of a date in the key. */
-const monthOf = (key: string): string | undefined =>
-  /(?<!\d)(20\d{2})-?(0[1-9]|1[0-2])(?!\d{3})/.exec(key)?.slice(1, 3).join('-');
+/** Reads the groups of an expression from a key, joined with `-`; undefined where the profile has none or the key does not match. */
+function readerOf(pattern: string | undefined): (key: string) => string | undefined {
+  if (pattern === undefined) return () => undefined;
+  const expression = new RegExp(pattern, 'su');
+  return (key) => expression.exec(key)?.slice(1).join('-').trim() || undefined;
+}
 
 /** Counts outcomes by group in bounded memory, and finds the groups in which failures are frequent. */
-export function createFailureGroups() {
+export function createFailureGroups({ imageKey }: Pick<Profile, 'imageKey'>) {
+  const nameOf = readerOf(imageKey.person);
+  const monthOf = readerOf(imageKey.month);
   const countsBy = new Map<Grouping, Map<string, Counts> | 'too-many'>(GROUPINGS.map((by) => [by, new Map()]));
   const all: Counts = { images: 0, failed: 0 };
   const count = (by: Grouping, group: string | undefined, failed: boolean) => {

@@ -20,7 +20,7 @@ import { createFailureTotals, type FailureTotals } from './failure-totals.ts';
 export interface FailureSources {
   /** The journals of the runs, newest run first. */
   readonly runs: readonly { readonly runId: string; readonly journal: AsyncIterable<Pick<JournalChunk, 'records'>> }[];
-  /** The FAILED_IMAGE records of the table, in streams that are read concurrently. */
+  /** The records of failed images in the table, with the default names of their attributes, in streams that are read concurrently. */
   readonly records: readonly AsyncIterable<Item>[];
   /** The images that are in the bucket now; given when it matters which can be retried. */
   readonly bucket?: AsyncIterable<ListedImage>;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import type { KeyNames } from '../../pipeline/table/records.ts';
+import type { RecordShape } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import { claimsRows, noRowsOf } from '../../run/proof/row-proof.ts';
 import { LOOK_AT_ONCE, type RowProof } from '../../run/rules/row-watch.ts';
@@ -11,7 +11,7 @@ import { reconcile } from './reconcile.ts';
 /** What the check of all rows of a run reads. */
 export interface MissingRowsPorts {
   readonly clock: Clock;
-  readonly keys: KeyNames;
+  readonly keys: RecordShape;
   /** The bucket of the images, because a record may name an image with its bucket. */
   readonly bucket: string;
   readonly manifest: () => AsyncIterable<{ readonly key: string }>;

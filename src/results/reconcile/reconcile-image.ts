@@ -1,5 +1,6 @@
 import type { FailureType, Outcome } from '../../pipeline/invoke/invocation.ts';
-import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
+import { emptyTally } from '../../pipeline/table/records.ts';
 import { isBefore, mayReplace, type WrittenRows } from '../../run/proof/row-proof.ts';
 
 /**

@@ -1,5 +1,6 @@
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { imageNamedBy, type KeyNames, kindOfRecord, type RecordKind } from '../../pipeline/table/records.ts';
+import { failedName, imageNamedBy, kindOfRecord, type RecordShape } from '../../pipeline/table/records.ts';
 import { ANY_TIME, peopleOf, timeIn, type WrittenRows, writtenRowsOf } from '../../run/proof/row-proof.ts';
 import { addRows, type ImageRows, noRows } from './reconcile-image.ts';
 
@@ -16,7 +17,7 @@ export const ANYBODY = '';
 /** Adds up the records of a page by the image they name. Calls `onRecord` for each record. */
 export function rowsOfPage(
   items: readonly Item[],
-  keys: KeyNames,
+  keys: RecordShape,
   onRecord: (record: RecordKind, namesAnImage: boolean) => void,
 ): PageRows {
   const byImage = new Map<string, ImageRows>();
@@ -33,11 +34,14 @@ export function rowsOfPage(
       addWritten(ANYBODY, { ...ANY_TIME, newestAt: rows.newestAt });
       for (const person of peopleOf(item, keys)) addWritten(person, rows);
     }
-    const image = imageNamedBy(item, record);
+    const image = imageNamedBy(item, record, keys.profile);
     onRecord(record, image !== undefined);
     if (image === undefined) continue;
     const time = record === 'failed' ? 'newestFailure' : 'newestRow';
-    const at = timeIn(item, record === 'failed' ? 'FailureTimestamp' : 'ProcessingTimestamp');
+    const at = timeIn(
+      item,
+      record === 'failed' ? failedName(keys.profile, 'FailureTimestamp') : keys.profile.record.writtenAt,
+    );
     byImage.set(image, addRows(byImage.get(image) ?? noRows, { ...noRows, [record]: 1, [time]: at }));
   }
   return { byImage, written: [...written.values()] };

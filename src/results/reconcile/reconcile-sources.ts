@@ -1,7 +1,7 @@
 import { defined } from '../../lib/defined.ts';
 import { type LineSorter, visitLines } from '../../lib/disk/external-sort.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import type { KeyNames } from '../../pipeline/table/records.ts';
+import type { RecordShape } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 import { normaliseKey } from '../../run/proof/image-spelling.ts';
 import type { JournalChunk } from '../../run/store/run-store.ts';
@@ -21,7 +21,7 @@ export interface ReconcileSources {
 export interface ReconcileOptions {
   /** When the run started, epoch ms. It distinguishes images that were added since. */
   readonly startedAt?: number;
-  readonly keys: KeyNames;
+  readonly keys: RecordShape;
   /** The bucket of the images, because a record may name an image with its bucket. */
   readonly bucket?: string;
   /** How far the clock of the function may be behind that of the bot; a minute by default. */

@@ -1,4 +1,5 @@
-import { emptyTally, type RecordKind } from '../../pipeline/table/records.ts';
+import type { RecordKind } from '../../pipeline/profile/record-kinds.ts';
+import { emptyTally } from '../../pipeline/table/records.ts';
 import { isBefore } from '../../run/proof/row-proof.ts';
 import {
   ownRows,

@@ -1,5 +1,3 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
@@ -9,7 +7,8 @@ import { defined } from '../../lib/defined.ts';
 import type { Item } from '../../pipeline/table/item.ts';
 import { kindOfRecord } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
-import { keyNamesOf } from '../../pipeline/table/table.ts';
+import { shapeOf } from '../../pipeline/table/table.ts';
+import type { DiffParts } from '../diff/diff.ts';
 import { hoursOf } from '../diff/diff-entry.ts';
 
 /** The timesheet entries and zero-hour weeks of one side. */
@@ -43,12 +42,12 @@ const SEGMENTS = 2;
  * @throws BackupDamagedError; the SDK's error; `signal.reason`
  */
 export async function compareEntryHours(
-  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
+  parts: DiffParts,
   backup: BackupRecord,
   /** Only of the records for which this is true, on each side. */
   { covers, signal }: { readonly covers?: (item: Item) => boolean; readonly signal?: AbortSignal } = {},
 ): Promise<EntryHoursComparison> {
-  const names = keyNamesOf(backup.table);
+  const names = shapeOf(backup.table, parts.profile);
   const keyOf = keyReader(backup.table.keys);
   const [before, now] = [createSum(), createSum()];
   const overlay = await readSupplements(parts.location, backup.id, keyOf, signal);
@@ -78,7 +77,7 @@ export async function compareEntryHours(
         const record = kindOfRecord(item, names);
         if (record !== 'entry' && record !== 'zero-hour') return;
         entries += 1;
-        const hours = hoursOf(item, record);
+        const hours = hoursOf(item, record, names.profile);
         if (hours === 'unreadable') unreadable += 1;
         if (typeof hours !== 'object' || hours.units === 0n) return;
         withHours += 1;

@@ -1,6 +1,4 @@
 import { hash } from 'node:crypto';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { BackupLocation } from '../../backup/catalogue/location.ts';
 import type { BackupRecord } from '../../backup/format/backup-record.ts';
 import { keyReader, keyText } from '../../backup/format/item-key.ts';
 import { readBack } from '../../backup/verify/verify.ts';
@@ -9,11 +7,13 @@ import { formatDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLookAlikes, likeSpelling } from '../../lib/look-alike.ts';
 import { canonicalItem } from '../../pipeline/table/canonical.ts';
-import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
+import { recordsWith } from '../../pipeline/table/image-rows.ts';
+import { type AttributeValue, attributeOf, type Item, textOf } from '../../pipeline/table/item.ts';
 import { queryItems } from '../../pipeline/table/read.ts';
 import { kindOfRecord } from '../../pipeline/table/records.ts';
 import { scanTable } from '../../pipeline/table/scan.ts';
-import { keyNamesOf } from '../../pipeline/table/table.ts';
+import { shapeOf } from '../../pipeline/table/table.ts';
+import type { DiffParts } from '../diff/diff.ts';
 import { changedFields, type FieldChange, hoursOf } from '../diff/diff-entry.ts';
 import { changeKinds } from '../diff/noise.ts';
 
@@ -60,14 +60,16 @@ export const likePerson = (name: string): string => likeSpelling(name).replace(/
  * @throws BackupDamagedError; the SDK's error
  */
 export async function findLikePeople(
-  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
+  parts: DiffParts,
   backup: BackupRecord,
   person: string,
 ): Promise<readonly string[]> {
-  const { hash } = keyNamesOf(backup.table);
+  const { hash, profile } = shapeOf(backup.table, parts.profile);
+  if (!profile.person) return [];
+  const attribute = profile.person.attribute ?? hash;
   const found = createLookAlikes(person, likePerson);
   const offer = (item: Item) => {
-    const name = textOf(item[hash]);
+    const name = textOf(attributeOf(item, attribute));
     if (name !== undefined) found.offer(name);
   };
   await readBack(parts.location, backup, { visit: ({ item }) => offer(item) });
@@ -105,11 +107,12 @@ export function createPeopleSample(size: number, seed: number) {
 
 /**
  * Compares the timesheet entries and zero-hour weeks of some people in a backup (with its supplements) with the table,
- * read consistently. The backup is verified at the same time. A person without records gives an empty comparison.
+ * read consistently. The backup is verified at the same time. A person without records gives an empty comparison; a profile without
+ * people gives none.
  * @throws BackupDamagedError; the SDK's error
  */
 export async function comparePeople(
-  parts: { readonly dynamodb: DynamoDBClient; readonly location: BackupLocation },
+  parts: DiffParts,
   request: {
     readonly backup: BackupRecord;
     readonly choice: PeopleChoice;
@@ -119,14 +122,17 @@ export async function comparePeople(
   },
 ): Promise<readonly PersonComparison[]> {
   const { backup, choice, covers } = request;
-  const names = keyNamesOf(backup.table);
+  const names = shapeOf(backup.table, parts.profile);
+  const { person: named } = names.profile;
+  if (!named) return [];
+  const attribute = named.attribute ?? names.hash;
   const keyOf = keyReader(backup.table.keys);
-  const changeKind = changeKinds(request.ignoredFields);
+  const changeKind = changeKinds(request.ignoredFields ?? names.profile.noise, names.profile);
   const sample = choice.kind === 'sample' ? createPeopleSample(choice.size, choice.seed) : undefined;
   const before = new Map<string, Map<string, Item>>();
   const addBefore = (item: Item) => {
     const kind = kindOfRecord(item, names);
-    const person = textOf(item[names.hash]);
+    const person = textOf(attributeOf(item, attribute));
     if (person === undefined || (kind !== 'entry' && kind !== 'zero-hour')) return;
     if (covers && !covers(item)) return;
     if (sample) {
@@ -148,12 +154,10 @@ export async function comparePeople(
 
   const people = choice.kind === 'one' ? [choice.person] : (sample?.people() ?? []);
   const compared: PersonComparison[] = [];
-  const hashType = backup.table.keys.find(({ role }) => role === 'HASH')?.type ?? 'S';
+  const recordsOf = await readerOf(people);
   for (const person of people) {
     const after = new Map<string, Item>();
-    const value: AttributeValue = hashType === 'N' ? { N: person } : { S: person };
-    const hash = { name: names.hash, value };
-    for await (const items of queryItems(parts.dynamodb, backup.table.name, { hash }))
+    for await (const items of recordsOf(person))
       for (const item of items) {
         const kind = kindOfRecord(item, names);
         if (kind !== 'entry' && kind !== 'zero-hour') continue;
@@ -165,14 +169,30 @@ export async function comparePeople(
   }
   return compared;
 
+  /** By key; where an attribute names the person, all people by one scan. */
+  async function readerOf(all: readonly string[]): Promise<(person: string) => AsyncIterable<readonly Item[]>> {
+    const { dynamodb } = parts;
+    const { name: table, keys } = backup.table;
+    if (named?.attribute === undefined) {
+      const hashType = keys.find(({ role }) => role === 'HASH')?.type ?? 'S';
+      const valueFor = (person: string): AttributeValue => (hashType === 'N' ? { N: person } : { S: person });
+      return (person) => queryItems(dynamodb, table, { hash: { name: names.hash, value: valueFor(person) } });
+    }
+    const found = all.length === 0 ? [] : await recordsWith(dynamodb, table, attribute, all);
+    const byPerson = Map.groupBy(found, (item) => textOf(attributeOf(item, attribute)));
+    return async function* (person) {
+      yield byPerson.get(person) ?? [];
+    };
+  }
+
   function compare(person: string, was: ReadonlyMap<string, Item>, is: ReadonlyMap<string, Item>): PersonComparison {
     const sortKey = (item: Item) => (names.range === undefined ? '' : (textOf(item[names.range]) ?? ''));
     const hours = (item: Item) => {
-      const found = hoursOf(item, kindOfRecord(item, names));
+      const found = hoursOf(item, kindOfRecord(item, names), names.profile);
       return typeof found === 'object' ? found : ZERO;
     };
     const hasHours = (item: Item) => {
-      const found = hoursOf(item, kindOfRecord(item, names));
+      const found = hoursOf(item, kindOfRecord(item, names), names.profile);
       return found === 'unreadable' || (found !== 'none' && found.units !== 0n);
     };
     const side = (items: ReadonlyMap<string, Item>): PersonSide => ({

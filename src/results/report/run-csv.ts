@@ -1,5 +1,6 @@
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { failureOf } from '../../pipeline/invoke/invocation.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import type { OutcomeRecord } from '../../run/model/types.ts';
 
 /** What the function replied for a processed image, also where its rows are missing. */
@@ -8,8 +9,15 @@ const ofProcessed = ({ outcome }: OutcomeRecord) =>
 const formatNumber = (value: number | undefined): string | undefined =>
   value === undefined ? undefined : String(value);
 
+const personColumn = (name: string): CsvColumn<OutcomeRecord> => ({
+  name,
+  isNameFromData: true,
+  kind: 'text',
+  read: (record) => ofProcessed(record)?.resourceName,
+});
+
 /** The columns of the CSV of a run: one line per image, in the order in which the outcomes arrived. */
-export const runCsvColumns: readonly CsvColumn<OutcomeRecord>[] = [
+export const runCsvColumns = ({ person }: Pick<Profile, 'person'>): readonly CsvColumn<OutcomeRecord>[] => [
   { name: 'Number', kind: 'number', read: ({ index }) => String(index + 1) },
   { name: 'ImageKey', kind: 'text', read: ({ key }) => key },
   { name: 'Outcome', kind: 'text', read: ({ outcome }) => outcome.kind },
@@ -25,7 +33,7 @@ export const runCsvColumns: readonly CsvColumn<OutcomeRecord>[] = [
     kind: 'text',
     read: ({ outcome }) => (outcome.kind === 'processed' ? outcome.review?.join('; ') : undefined),
   },
-  { name: 'ResourceName', kind: 'text', read: (record) => ofProcessed(record)?.resourceName },
+  ...(person ? [personColumn(person.column)] : []),
   { name: 'EntriesStored', kind: 'number', read: (record) => formatNumber(ofProcessed(record)?.entriesStored) },
   { name: 'CostUsd', kind: 'number', read: (record) => formatNumber(ofProcessed(record)?.costUsd) },
   { name: 'StartedAt', kind: 'text', read: ({ startedAt }) => new Date(startedAt).toISOString() },

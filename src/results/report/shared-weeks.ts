@@ -1,7 +1,7 @@
 import { type Decimal, formatDecimal, parseDecimal, plus, ZERO } from '../../lib/decimal.ts';
 import { createLineSorter, type LineSorterOptions, visitLines } from '../../lib/disk/external-sort.ts';
-import { type Item, textOf } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord } from '../../pipeline/table/records.ts';
+import { attributeOf, type Item, textOf } from '../../pipeline/table/item.ts';
+import { kindOfRecord, type RecordShape } from '../../pipeline/table/records.ts';
 import { normaliseKey } from '../../run/proof/image-spelling.ts';
 import { factsOfRecord } from '../../run/scope/record-facts.ts';
 import { hoursOf } from '../diff/diff-entry.ts';
@@ -37,7 +37,7 @@ const MAX_EXAMPLES = 5;
 const MAX_IMAGES = 3;
 
 interface SharedWeekOptions extends LineSorterOptions {
-  readonly keys: KeyNames;
+  readonly keys: RecordShape;
   /** The bucket of the images, because a record may name an image with its bucket. */
   readonly bucket: string;
   /** Only the weeks with at least one record for which this is true. */
@@ -69,15 +69,17 @@ export function createSharedWeekFinder({ keys, bucket, covers, ...options }: Sha
 }
 
 /** The person, the week and the image; a tab; whether the record is covered, its hours, and the image as it is spelled. */
-function lineOf(item: Item, keys: KeyNames, bucket: string, isCovered: boolean): string | undefined {
+function lineOf(item: Item, keys: RecordShape, bucket: string, isCovered: boolean): string | undefined {
   const record = kindOfRecord(item, keys);
   if (record !== 'entry' && record !== 'zero-hour') return undefined;
   const { image, person, displayName, firstDay } = factsOfRecord(item, keys, bucket);
+  const { person: named, date } = keys.profile;
   // Without a range key, the hash key names the record and not only the person.
-  const who = keys.range === undefined ? (displayName ?? person) : person;
-  const week = DAY.exec(textOf(item.WeekStartDate) ?? '')?.[0] ?? mondayOf(firstDay);
+  const who = keys.range === undefined && named?.attribute === undefined ? (displayName ?? person) : person;
+  const weekStart = date?.firstDay === undefined ? undefined : textOf(attributeOf(item, date.firstDay));
+  const week = DAY.exec(weekStart ?? '')?.[0] ?? mondayOf(firstDay);
   if (who === undefined || image === undefined || week === undefined) return undefined;
-  const hours = hoursOf(item, record);
+  const hours = hoursOf(item, record, keys.profile);
   const sum = hours === 'unreadable' ? null : formatDecimal(hours === 'none' ? ZERO : hours);
   return `${JSON.stringify([who, week, normaliseKey(image, bucket)])}\t${JSON.stringify([isCovered, sum, image])}`;
 }

@@ -1,13 +1,13 @@
 import { defined } from '../../lib/defined.ts';
-import { type Result, refuse, succeed } from '../../lib/result.ts';
+import { type Result, refuse, settle, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { FoundStops } from '../../state/stops/stored-stops.ts';
-import { type DrivenRun, type DriverPorts, type DriverRules, driveRun } from '../engines/local/driver.ts';
-import type { Halt } from '../engines/local/engine-events.ts';
-import { readSnapshot } from '../engines/local/read-run.ts';
-import { requestedHalt, storedHalt } from '../engines/local/stop-signals.ts';
+import { type DrivenRun, type DriverPorts, type DriverRules, driveRun } from '../engines/driver.ts';
+import { readSnapshot } from '../engines/read-run.ts';
+import type { Halt } from '../engines/reducer/engine-events.ts';
+import { requestedHalt, storedHalt } from '../engines/stop-signals.ts';
 import { isOpen } from '../model/run.ts';
-import type { Refusal } from '../model/run-control.ts';
+import { engineOf, type Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord, sameRequests } from '../store/run-store.ts';
 
@@ -52,10 +52,10 @@ export interface Driving {
     options?: { readonly unattended?: boolean },
   ): Promise<Result<RunSnapshot, Refusal>>;
   /**
-   * Drives a run that was taken over, without a person. @throws any error of the preparation, after releasing the
-   * lease.
+   * Drives a run that was taken over, without a person. `halt` holds before anything starts. @throws any error of the
+   * preparation, after releasing the lease.
    */
-  resume(record: RunRecord, fence: number): Promise<void>;
+  resume(record: RunRecord, fence: number, halt?: Halt): Promise<void>;
 }
 
 /** `shutdown`: nothing new is driven from its abort on. */
@@ -102,8 +102,10 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     record: RunRecord,
     how: { readonly from: RunState['kind']; readonly by?: Person },
     fence: number,
+    halt?: Halt,
   ): Promise<DrivenRun> {
     const started = await driveRun(record, fence, how, ports, rules);
+    if (halt) started.halt(halt);
     if (starting?.halt) started.halt(starting.halt);
     driven = started;
     knownFences.set(started.runId, started.fence);
@@ -123,7 +125,7 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
   }
 
   const driveFor: Driving['driveFor'] = async (seen, by, from, prepare, { unattended } = {}) => {
-    if (shutdown.aborted) return refuse({ reason: 'lease-held', holder: 'this process, which is shutting down' });
+    if (shutdown.aborted) return refuse({ reason: 'shutting-down' });
     if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
     const { runId } = seen;
     // A request that is stored from here on came after the person's.
@@ -131,6 +133,8 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     if ('fault' in found) return refuse({ reason: 'fault', fault: found.fault });
     const halt = unattended ? (requestedHalt(seen) ?? storedHalt(found.stops, seen, ports.stopFile)) : undefined;
     if (halt) return refuse({ reason: 'stop-stored', ...requestOf(halt) });
+    const checked = await settle(() => ports.engines[engineOf(seen.plan)].check());
+    if (!checked.ok) return refuse({ reason: 'fault', fault: ports.readFault(checked.refusal) });
     const taken = await takeOver(runId, unattended ? undefined : seen);
     if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
     let isDriven = false;
@@ -180,13 +184,13 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     takeOver,
     whileStarting,
     driveFor,
-    async resume(record, fence) {
+    async resume(record, fence, halt) {
       const { startedBy, state } = record;
       // Its process died while it started the run for this person.
       const isStart = state.kind === 'planned' && startedBy !== undefined;
       const how = isStart ? ({ from: 'planned', by: startedBy } as const) : ({ from: 'interrupted' } as const);
       try {
-        await whileStarting(() => driveNow(record, how, fence));
+        await whileStarting(() => driveNow(record, how, fence, halt));
       } catch (error) {
         await lease.release();
         throw error;

@@ -3,11 +3,11 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { Condition } from '../../state/expression.ts';
-import { announceEnd, type DrivenRun, type DriverPorts, type DriverRules } from '../engines/local/driver.ts';
-import type { Halt } from '../engines/local/engine-events.ts';
-import { readSnapshot } from '../engines/local/read-run.ts';
-import type { Refusal } from '../model/run-control.ts';
+import type { Condition } from '../../state/table/expression.ts';
+import { announceEnd, type DrivenRun, type DriverPorts, type DriverRules } from '../engines/driver.ts';
+import { readSnapshot } from '../engines/read-run.ts';
+import type { Halt } from '../engines/reducer/engine-events.ts';
+import { engineOf, type Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord } from '../store/run-store.ts';
 import type { Driving, Starting } from './driving.ts';
@@ -80,7 +80,7 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
       if (!changed.record) return;
       const snapshot = await readSnapshot(changed.record, store, rules, clock.now());
       // Under the lease: a process that finds an end which is not announced, and nobody at work, announces it.
-      if (changed.ok) await announceEnd(snapshot, 0, ports);
+      if (changed.ok) await announceEnd(snapshot, taken.fence, 0, ports);
       return succeed(snapshot);
     } finally {
       await lease.release();
@@ -191,12 +191,21 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     const isDone = (now: RunRecord) => now.state.kind !== state.kind;
     const after = await requestOfDriver(runId, attributesOf(by, request), isDone);
     if (after && isHalted(after.state)) return succeed(await snapshotOf(after));
+    if (engineOf(record.plan) === 'step-functions') return haltAtStepFunctions(record);
     const written = await writeState(runId, next, 'running');
     if (written) return written;
     // The request stays on the record: the process that drives the run next stops it before its first invocation.
     const last = await store.read(runId);
     return last ? succeed(await snapshotOf(last)) : refuse({ reason: 'no-run' });
   };
+
+  /** No process follows the run: this one does, finds the request on the record, and ends the execution. */
+  async function haltAtStepFunctions({ runId }: RunRecord): Promise<Result<RunSnapshot, Refusal>> {
+    const taken = await driving.takeOver(runId);
+    if ('fence' in taken) await driving.resume(taken.record, taken.fence);
+    const last = await store.read(runId);
+    return last ? succeed(await snapshotOf(last)) : refuse({ reason: 'no-run' });
+  }
 
   return { halt, writeState, requestOfDriver };
 }

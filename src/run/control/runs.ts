@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
-import { type Result, refuse, succeed } from '../../lib/result.ts';
-import type { DriverPorts, DriverRules } from '../engines/local/driver.ts';
-import { readSnapshot } from '../engines/local/read-run.ts';
+import { type Result, refuse, settle, succeed } from '../../lib/result.ts';
+import { type DriverPorts, type DriverRules, noteState } from '../engines/driver.ts';
+import { readSnapshot } from '../engines/read-run.ts';
 import { isActive } from '../model/run.ts';
 import type { Refusal, RunControl, RunLocation } from '../model/run-control.ts';
-import type { PaceSetting, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
+import type { EngineKind, PaceSetting, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from '../plan/planner.ts';
 import { inState, type RunRecord } from '../store/run-store.ts';
 import { createDriving } from './driving.ts';
@@ -18,6 +18,8 @@ export interface RunsPorts extends Omit<DriverPorts, 'emit'> {
 }
 export interface RunsRules extends DriverRules, StandbyRules {
   readonly planner: PlannerSettings;
+  /** The engine of a run where the request names none. */
+  readonly engine: EngineKind;
   /** How often a process that drives nothing checks for a run that needs it, ms. */
   readonly standbyMs: number;
 }
@@ -69,6 +71,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     await store.releasePipeline(record.runId);
     const snapshot = await readSnapshot(closed.record, store, rules, clock.now());
     void emitter.emit({ kind: 'abandoned', snapshot, leftInFlight: 0 });
+    void noteState(snapshot, closed.record.fence, ports);
     return true;
   }
 
@@ -115,6 +118,15 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     const record = await store.read(runId);
     if (record?.state.kind !== 'planned')
       return refuse({ reason: 'plan-gone', runId, ...defined({ state: record?.state.kind }) });
+    // A plan has a note only where the control table was restored to a time before the start.
+    const noted = await settle(() => ports.stateNotes.read(runId));
+    if (!noted.ok) return refuse({ reason: 'fault', fault: ports.readFault(noted.refusal) });
+    if (noted.value)
+      return refuse({
+        reason: 'plan-gone',
+        runId,
+        ...(noted.value === 'unreadable' ? {} : { state: noted.value.state }),
+      });
     const before = await refusalByOpen(runId, options, false);
     if (before) return refuse(before);
     // Before the lease, so that a stop through another copy finds the run that is being started.
@@ -172,8 +184,15 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     async plan(request, onProgress) {
       const open = await openRecord();
       if (open && isActive(open.state)) return refuse({ reason: 'run-active', run: await snapshotOf(open) });
+      const { engine = rules.engine } = request;
       try {
-        const planned = await planRun(request, { ...ports.planner, store, clock }, rules.planner, onProgress);
+        await ports.engines[engine].check();
+        const planned = await planRun(
+          { ...request, engine },
+          { ...ports.planner, store, clock },
+          rules.planner,
+          onProgress,
+        );
         if (!planned.ok) return planned;
         const { plan, maxInFlight } = planned.value;
         await store.createPlanned(plan, request.location, maxInFlight);

@@ -1,12 +1,13 @@
 import { isTransient } from '../../lib/async/backoff.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { FoundStops } from '../../state/stops/stored-stops.ts';
-import { announceEnd, type DriverPorts, type DriverRules } from '../engines/local/driver.ts';
-import type { Halt } from '../engines/local/engine-events.ts';
-import { stateAfter } from '../engines/local/halts.ts';
-import { readSnapshot } from '../engines/local/read-run.ts';
-import { requestedHalt, setBackFault, storedHalt } from '../engines/local/stop-signals.ts';
+import { announceEnd, type DriverPorts, type DriverRules } from '../engines/driver.ts';
+import { readSnapshot } from '../engines/read-run.ts';
+import type { Halt } from '../engines/reducer/engine-events.ts';
+import { stateAfter } from '../engines/reducer/halts.ts';
+import { notedHalt, requestedHalt, setBackFault, storedHalt } from '../engines/stop-signals.ts';
 import { isActive } from '../model/run.ts';
+import { engineOf } from '../model/run-control.ts';
 import type { RunState } from '../model/types.ts';
 import { FencedError, inState, type RunRecord } from '../store/run-store.ts';
 import type { Driving } from './driving.ts';
@@ -33,17 +34,27 @@ export function createStandbyCheck(
 ): () => Promise<void> {
   const { store, clock, lease } = ports;
 
-  /** The state that the run must have instead of being resumed; undefined if it is to be resumed. */
-  async function haltedState(record: RunRecord, found: FoundStops): Promise<RunState | undefined> {
-    if (await ports.stopFileExists()) return { kind: 'stopped', by: { kind: 'stop-file', path: ports.stopFile } };
-    const halt = requestedHalt(record) ?? storedHalt(found.stops, record, ports.stopFile);
-    if (halt) return record.state.kind === 'planned' ? abandonedBy(halt, record) : stateAfter(halt);
-    return rules.autoResume ? undefined : { kind: 'interrupted' };
+  /** The request to halt that is stored anywhere; or the control table has an earlier state of the run than the control bucket. */
+  async function haltFor(record: RunRecord, found: FoundStops): Promise<Halt | undefined> {
+    if (await ports.stopFileExists())
+      return { kind: 'stop', by: { kind: 'stop-file', path: ports.stopFile }, now: false };
+    const requested = requestedHalt(record) ?? storedHalt(found.stops, record, ports.stopFile);
+    if (requested) return requested;
+    const { runId } = record;
+    return notedHalt(await ports.stateNotes.read(runId), record, ports.stateNotes.uri(runId));
   }
 
-  async function resume(record: RunRecord, fence: number): Promise<void> {
+  /** The state that the run must have instead of being resumed; undefined if it is to be resumed. */
+  function haltedState(record: RunRecord, halt: Halt | undefined): RunState | undefined {
+    // After a fault a person decides, also about a run that was being started.
+    if (halt)
+      return record.state.kind === 'planned' && halt.kind !== 'fault' ? abandonedBy(halt, record) : stateAfter(halt);
+    return rules.autoResume || isRemote(record) ? undefined : { kind: 'interrupted' };
+  }
+
+  async function resume(record: RunRecord, fence: number, halt: Halt | undefined): Promise<void> {
     try {
-      await driving.resume(record, fence);
+      await driving.resume(record, fence, halt);
     } catch (error) {
       const fault = ports.readFault(error);
       // What may pass is tried again at the next check. Anything else pauses the run, which is announced.
@@ -69,7 +80,8 @@ export function createStandbyCheck(
     if (!(await lease.acquire()).ok) return;
     try {
       const now = await store.read(record.runId);
-      if (now && isUnannounced(now)) await announceEnd(await readSnapshot(now, store, rules, clock.now()), 0, ports);
+      if (now && isUnannounced(now))
+        await announceEnd(await readSnapshot(now, store, rules, clock.now()), now.fence, 0, ports);
     } finally {
       await lease.release();
     }
@@ -90,9 +102,12 @@ export function createStandbyCheck(
     if ('holder' in taken || shutdown.aborted) return;
     try {
       const found = await ports.storedStops.find();
-      const halted = await haltedState(taken.record, found);
-      if (!halted && (kind !== 'planned' || taken.record.startedBy !== undefined))
-        return await resume(taken.record, taken.fence);
+      const halt = await haltFor(taken.record, found);
+      const halted = haltedState(taken.record, halt);
+      const isStarted = kind !== 'planned' || taken.record.startedBy !== undefined;
+      // The process that follows a run on Step Functions ends its execution, too.
+      const isFollowed = kind === 'running' && isRemote(taken.record);
+      if ((!halted || isFollowed) && isStarted) return await resume(taken.record, taken.fence, halt);
       if (halted) {
         // A stop stays stored until the state that follows from it is written.
         if (await writeState(record.runId, halted, kind)) await ports.storedStops.clear(found);
@@ -106,6 +121,9 @@ export function createStandbyCheck(
     }
   };
 }
+
+/** A run on Step Functions continues there while no process drives it: it is not interrupted. */
+const isRemote = ({ plan }: RunRecord): boolean => engineOf(plan) === 'step-functions';
 
 const isUnannounced = ({ unannounced, state }: RunRecord): boolean =>
   unannounced === true && !isActive(state) && state.kind !== 'planned';

@@ -6,6 +6,8 @@ import type { StopLocation } from '../../state/stops/stored-stops.ts';
 import {
   type Canary,
   canarySchema,
+  type EngineKind,
+  engineKindSchema,
   type ImageSelection,
   imageSelectionSchema,
   type PaceSetting,
@@ -36,12 +38,19 @@ export const storedPlanSchema = z.object({
   keep: z.boolean().exactOptional(),
   /** The first images are processed alone; undefined where all start at once. */
   canary: canarySchema.exactOptional(),
+  /** What invokes the function. Absent in a plan for the local engine, and in old plans: see `engineOf`. */
+  engine: engineKindSchema.exactOptional(),
   ceilingPerMinute: z.number(),
   /** The arithmetic behind the ceiling, one line each, e.g. "Nova Lite: 200 requests a minute × 80 % = 160". */
   paceBecause: z.array(z.string()).readonly(),
   expectedPerMinute: z.number(),
   expectedMs: z.number(),
   expectedCostUsd: z.number().exactOptional(),
+  /** What each engine that could run this plan costs itself, the chosen one first. Absent in old plans. */
+  engineCosts: z
+    .array(z.object({ engine: engineKindSchema, usd: z.number(), parts: z.array(z.string()).readonly() }))
+    .readonly()
+    .exactOptional(),
   /** What the estimates of duration and cost are based on, one line each. */
   forecastRestsOn: z.array(z.string()).readonly(),
   /**
@@ -53,6 +62,9 @@ export const storedPlanSchema = z.object({
   plannedAt: z.number(),
 });
 export type StoredPlan = Readonly<z.infer<typeof storedPlanSchema>>;
+
+/** What invokes the function in a run of this plan. */
+export const engineOf = ({ engine = 'local' }: Pick<StoredPlan, 'engine'>): EngineKind => engine;
 
 /** A run that is planned and not started. Its manifest is final: starting it processes exactly these images. */
 export interface RunPlan extends StoredPlan {
@@ -104,6 +116,7 @@ export type Refusal =
   | { readonly reason: 'stop-stored'; readonly request: 'pause' | 'stop'; readonly by?: Person }
   /** `waitMs`: until the holder's lock can be taken over, if that process is gone; undefined where it is not known. */
   | { readonly reason: 'lease-held'; readonly holder: string; readonly waitMs?: number }
+  | { readonly reason: 'shutting-down' }
   /**
    * The run could not be read, so a request to halt it was stored for whatever process drives it or takes it over.
    * `stored` is undefined where it could be stored nowhere: then nothing was done.
@@ -129,6 +142,8 @@ export interface RunControl {
       paceSetting: PaceSetting;
       keep?: boolean;
       canary?: Canary;
+      /** Undefined: the setting RUN_ENGINE. */
+      engine?: EngineKind;
       /** Exactly these images, in this order, instead of a listing of the bucket. */
       images?: AsyncIterable<ListedImage>;
       by: Person;

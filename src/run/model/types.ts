@@ -43,6 +43,11 @@ export const paceSettingSchema = z.discriminatedUnion('kind', [
 ]);
 export type PaceSetting = Readonly<z.infer<typeof paceSettingSchema>>;
 
+/** What invokes the function for the images of a run: this process, or AWS Step Functions. */
+export const ENGINE_KINDS = ['local', 'step-functions'] as const;
+export const engineKindSchema = z.enum(ENGINE_KINDS);
+export type EngineKind = z.infer<typeof engineKindSchema>;
+
 /** Why the breaker or the watchdog stopped a run. */
 const tripSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('consecutive-failures'), failures: z.number() }),
@@ -164,6 +169,8 @@ export interface RunSnapshot {
   readonly runId: string;
   /** The run processes only some of the images (a prefix, a limit, a sample). */
   readonly isPartial?: true;
+  /** Absent: the local engine. */
+  readonly engine?: 'step-functions';
   readonly state: RunState;
   /** What is known about the rows of processed images, apart from `totals.noRows`. */
   readonly rows?: {
@@ -278,6 +285,11 @@ export type RunEvent =
       /** The state that the run has when it has drained. */
       readonly next: RunState;
     }
+  /**
+   * This process does not follow the run any more, and it continues at Step Functions: the process shuts down, or it cannot
+   * read the control table.
+   */
+  | { readonly kind: 'left'; readonly snapshot: RunSnapshot; readonly why: 'shutdown' | 'control-table' }
   | {
       readonly kind: 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
       readonly snapshot: RunSnapshot;

@@ -1,4 +1,5 @@
-import type { S3Client } from '@aws-sdk/client-s3';
+import { paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+import { asFaultError } from '../../pipeline/aws.ts';
 import type { ManifestEntry } from '../model/types.ts';
 import {
   type ManifestIndex,
@@ -15,6 +16,8 @@ export interface ManifestStore {
   write(id: string, images: AsyncIterable<PlannedImage>): Promise<ManifestIndex>;
   /** See `readManifestIndex`. */
   index(id: string): Promise<ManifestIndex>;
+  /** The ids for which anything is in the bucket. @throws FaultError */
+  ids(): Promise<readonly string[]>;
   /** The entries from the number `from` on. See `readManifestIndex` and `readManifest` for the errors. */
   read(id: string, from: number): AsyncIterable<ManifestEntry>;
 }
@@ -32,6 +35,18 @@ export function createManifestStore(
   return {
     write: (id, images) => writeManifest(s3, locationOf(id), images),
     index: (id) => readManifestIndex(s3, locationOf(id)),
+    async ids() {
+      const Prefix = `${prefix}${folder}/`;
+      const pages = paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix, Delimiter: '/' });
+      const ids: string[] = [];
+      try {
+        for await (const { CommonPrefixes = [] } of pages)
+          for (const found of CommonPrefixes) ids.push((found.Prefix ?? '').slice(Prefix.length, -1));
+      } catch (error) {
+        throw asFaultError(error, { service: 's3', action: 's3:ListBucket', resource: bucket });
+      }
+      return ids;
+    },
     async *read(id, from) {
       const location = locationOf(id);
       yield* readManifest(s3, location, await readManifestIndex(s3, location), from);

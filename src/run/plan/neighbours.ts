@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createLineSorter, visitGroups, visitLines } from '../../lib/disk/external-sort.ts';
 import { createLineFile, readJsonLines } from '../../lib/disk/lines.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import { normalisePerson } from '../../pipeline/table/image-rows.ts';
 import type { OutcomeRecord } from '../model/types.ts';
 
@@ -16,25 +17,30 @@ const [IMAGE, OUTCOME] = ['i', 'o'];
 const ORDER_DIGITS = 12;
 const ordered = (order: number): string => String(order).padStart(ORDER_DIGITS, '0');
 
-/** A number for the person and week of a sheet; undefined where the outcome does not name both. */
-function groupOf({ outcome }: Pick<OutcomeRecord, 'outcome'>): number | undefined {
-  if (outcome.kind !== 'processed' || outcome.resourceName === undefined) return;
-  const [firstDay] = DAY.exec(outcome.dateRange ?? '') ?? [];
-  if (firstDay === undefined) return;
-  const text = `${normalisePerson(outcome.resourceName)} ${firstDay}`;
-  return createHash('sha256').update(text).digest().readUInt32BE();
+/** A number for what the reply names of these, such as the person and the first day; undefined where it does not name all. */
+function groupOf({ outcome }: Pick<OutcomeRecord, 'outcome'>, together: Profile['together']): number | undefined {
+  if (outcome.kind !== 'processed') return;
+  const { resourceName, dateRange = '' } = outcome;
+  const parts = together.map((place) =>
+    place === 'person' ? resourceName && normalisePerson(resourceName) : DAY.exec(dateRange)?.[0],
+  );
+  if (parts.some((part) => part === undefined)) return;
+  return createHash('sha256').update(parts.join(' ')).digest().readUInt32BE();
 }
 
 /**
- * The images in their order, but those that hold the same person and week as an earlier one come after all others, so that they
- * are far from it. The function looks for the rows of a week, deletes them and stores new ones: two images of one week at the same
- * moment would double it. Person and week are known from the outcomes of earlier runs, the oldest first: the newest one counts. Takes the same memory for any number.
+ * The images in their order, but those that hold the same as an earlier one (`together`: the same person and week) come after all
+ * others, so that they are far from it. The function looks for the rows of a week, deletes them and stores new ones: two images of one
+ * week at the same moment would double it. What an image holds is known from the outcomes of earlier runs, the oldest first: the newest
+ * one counts. Takes the same memory for any number.
  * @throws what the sources throw; the file system's error.
  */
 export async function* separateNeighbours(
   images: AsyncIterable<ListedImage>,
   outcomes: AsyncIterable<{ readonly records: readonly Pick<OutcomeRecord, 'key' | 'outcome'>[] }>,
+  together: Profile['together'],
 ): AsyncGenerator<PlannedImage> {
+  if (together.length === 0) return yield* images;
   const byKey = createLineSorter();
   const byGroup = createLineSorter();
   const inOrder = createLineSorter();
@@ -49,7 +55,7 @@ export async function* separateNeighbours(
     let known = 0;
     for await (const { records } of outcomes) {
       for (const record of records) {
-        const group = groupOf(record);
+        const group = groupOf(record, together);
         if (group === undefined) continue;
         byKey.add(`${JSON.stringify(record.key)}\t${OUTCOME}${ordered(known)}${group}`);
         known += 1;

@@ -2,11 +2,15 @@ import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { type BucketImage, type ListedImage, type ListingEvents, withoutArchived } from '../../pipeline/images.ts';
+import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { QuotaReading } from '../../pipeline/limits/quotas.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import type { Refusal, RunControl, RunForecast, RunPlan, StoredPlan, UnreadableImages } from '../model/run-control.ts';
-import type { ImageSelection, PaceSetting } from '../model/types.ts';
+import type { EngineKind, ImageSelection, PaceSetting } from '../model/types.ts';
+import { type EngineCost, type EngineWork, engineCost } from '../rules/engine-cost.ts';
 import { type CeilingFacts, forecast, paceCeiling } from '../rules/forecast.ts';
-import type { JournalChunk, RunStore } from '../store/run-store.ts';
+import { MOST_IMAGES } from '../store/lanes.ts';
+import { type JournalChunk, type RunStore, runNumberOf } from '../store/run-store.ts';
 import type { ManifestIndex } from './manifest.ts';
 import { type PlannedImage, separateNeighbours } from './neighbours.ts';
 import { reservoir, seededRandom } from './sample.ts';
@@ -22,14 +26,23 @@ export interface Experience {
   readonly failedShare: number;
 }
 
+const TOO_MANY: Fault = {
+  reason: 'configuration',
+  message: 'A run on AWS Step Functions has fewer than 100,000,000 images.',
+  fix: 'Plan it with `engine=local`, or in parts with `prefix=`.',
+};
+
 /** How many keys of images that cannot be read a plan names. */
 const UNREADABLE_EXAMPLES = 3;
 
 /** What planning needs from outside. */
 export interface PlannerPorts {
   readonly clock: Clock;
-  readonly store: RunStore;
+  readonly store: Pick<RunStore, 'nextRunId'>;
+  /** The runs whose lists of images are in the control bucket. */
+  readonly storedRuns: () => Promise<readonly string[]>;
   readonly bucket: string;
+  readonly profile: Profile;
   /** Lists the images under a prefix. */
   readonly listImages: (prefix: string | undefined, on: ListingEvents) => AsyncIterable<BucketImage>;
   readonly writeManifest: (runId: string, images: AsyncIterable<PlannedImage>) => Promise<ManifestIndex>;
@@ -40,6 +53,13 @@ export interface PlannerPorts {
   readonly sizeUp: () => Promise<{ entries: number } | { entriesApproximate: number }>;
   readonly experience: () => Promise<Experience | undefined>;
   readonly drawSeed: () => number;
+  /** The state machine of the engine `step-functions`; undefined where none is installed. */
+  readonly stateMachine: () => Promise<InstalledMachine | undefined>;
+}
+
+/** What the cost of a run on the state machine depends on. */
+export interface InstalledMachine extends Pick<EngineWork, 'childType'> {
+  readonly imagesPerRow: (pacePerMinute: number) => number;
 }
 
 export interface PlannerSettings {
@@ -75,13 +95,13 @@ export async function planRun(
       : request.selection;
   const conditions = await readConditions(ports, settings);
   const { quotas, ceiling } = conditions;
-  const { paceSetting } = request;
+  const { paceSetting, engine } = request;
   if (paceSetting.kind === 'fixed' && paceSetting.perMinute > ceiling.ceilingPerMinute) {
     const { ceilingPerMinute, because } = ceiling;
     return refuse({ reason: 'pace-over-ceiling', asked: paceSetting.perMinute, ceiling: ceilingPerMinute, because });
   }
 
-  const runId = await ports.store.nextRunId();
+  const runId = await newRunId(ports);
   let listed = 0;
   const archived = createUnreadable();
   const empty = createUnreadable();
@@ -95,7 +115,11 @@ export async function planRun(
   const readable = withoutArchived(listing, archived.add);
   const chosen = request.images ?? choose(readable, selection);
   const outcomes = await ports.knownOutcomes();
-  const index = await ports.writeManifest(runId, outcomes ? separateNeighbours(chosen, outcomes) : chosen);
+  const index = await ports.writeManifest(
+    runId,
+    outcomes ? separateNeighbours(chosen, outcomes, ports.profile.together) : chosen,
+  );
+  if (engine === 'step-functions' && index.count >= MOST_IMAGES) return refuse({ reason: 'fault', fault: TOO_MANY });
   if (index.count === 0) return refuse(nothingToRun(ports.bucket, listed, selection));
 
   const table = await ports.sizeUp();
@@ -111,17 +135,48 @@ export async function planRun(
     paceSetting,
     keep: request.keep ? true : undefined,
     canary: request.canary,
+    engine: engine === 'step-functions' ? engine : undefined,
     ceilingPerMinute: ceiling.ceilingPerMinute,
     paceBecause: [...ceiling.because, ...quotas.notes],
     expectedPerMinute: expected.expectedPerMinute,
     expectedMs: expected.expectedMs,
     expectedCostUsd: expected.expectedCostUsd,
+    engineCosts: costsOf(engine ?? 'local', await ports.stateMachine(), {
+      images: index.count,
+      secondsPerImage: conditions.secondsPerImage,
+      pacePerMinute: expected.expectedPerMinute,
+    }),
     forecastRestsOn: expected.restsOn,
     ...table,
     plannedBy: request.by,
     plannedAt: Math.round(ports.clock.now()),
   });
   return succeed({ plan, maxInFlight: ceiling.maxInFlight });
+}
+
+/**
+ * A run id that was never used, also where the control table was lost or restored to an earlier time: the buttons of earlier
+ * messages must not start or stop another run than they show.
+ */
+export async function newRunId({ store, storedRuns }: Pick<PlannerPorts, 'store' | 'storedRuns'>): Promise<string> {
+  const runId = await store.nextRunId();
+  // By number: as text, r-10000 is before r-9999.
+  const last = (await storedRuns()).reduce((most, id) => Math.max(most, runNumberOf(id) ?? 0), 0);
+  return last < (runNumberOf(runId) ?? 0) ? runId : store.nextRunId(last);
+}
+
+/** What the chosen engine costs, and the other one where it could run the plan, too. */
+function costsOf(
+  chosen: EngineKind,
+  machine: InstalledMachine | undefined,
+  { pacePerMinute, ...work }: Pick<EngineWork, 'images' | 'secondsPerImage'> & { readonly pacePerMinute: number },
+): readonly EngineCost[] {
+  const local = engineCost({ engine: 'local', ...work, imagesPerRow: 1, childType: 'STANDARD' });
+  if (!machine) return chosen === 'local' ? [local] : [];
+  const { childType } = machine;
+  const imagesPerRow = machine.imagesPerRow(pacePerMinute);
+  const remote = engineCost({ engine: 'step-functions', ...work, childType, imagesPerRow });
+  return chosen === 'local' ? [local, remote] : [remote, local];
 }
 
 /** The forecast of a run over all images, or over `known` ones. Nothing is planned: no manifest is written and no run id is used. */

@@ -1,20 +1,21 @@
-import { type Item, textOf } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord } from '../../pipeline/table/records.ts';
+import { normalisePerson } from '../../pipeline/table/image-rows.ts';
+import { attributeOf, type Item, textOf } from '../../pipeline/table/item.ts';
+import { kindOfRecord, type RecordShape } from '../../pipeline/table/records.ts';
 import type { RowProof } from '../rules/row-watch.ts';
 import { normaliseKey } from './image-spelling.ts';
-import { isBefore, mayReplace, type RowClaim, timeIn, writtenRowsOf } from './row-proof.ts';
+import { isBefore, mayReplace, peopleOf, type RowClaim, timeIn, writtenRowsOf } from './row-proof.ts';
 
 export interface RowLookupPorts {
-  readonly keys: KeyNames;
+  readonly keys: RecordShape;
   /** The bucket of the images, because a record may name an image with its bucket. */
   readonly bucket: string;
   /** The records of one person by key, in pages, read consistently. */
   readonly recordsOf: (resourceName: string) => AsyncIterable<readonly Item[]>;
   /**
-   * The records that name one of these images, read consistently from the whole table; undefined where the table is too
-   * large to scan.
+   * The records in which this attribute is one of the texts, read consistently from the whole table; undefined where the table is
+   * too large to scan.
    */
-  readonly recordsNaming: (imageKeys: readonly string[]) => Promise<readonly Item[] | undefined>;
+  readonly recordsWith: (attribute: string, texts: readonly string[]) => Promise<readonly Item[] | undefined>;
 }
 
 /** A person with more records than fit into these pages (1 MB each) is not read to the end. */
@@ -38,7 +39,7 @@ export async function lookUpRows(claims: readonly RowClaim[], ports: RowLookupPo
     else for (const claim of ofPerson) proofs.set(claim, judge(claim, read, ports));
   }
   const spellings = unplaced.flatMap(({ key }) => spellingsOf(key, ports.bucket));
-  const items = unplaced.length === 0 ? undefined : await ports.recordsNaming(spellings);
+  const items = unplaced.length === 0 ? undefined : await readUnplaced(unplaced, spellings, ports);
   if (items !== undefined) {
     for (const claim of unplaced) {
       const proof = judge(claim, { items, isWhole: true }, ports);
@@ -47,6 +48,19 @@ export async function lookUpRows(claims: readonly RowClaim[], ports: RowLookupPo
     }
   }
   return claims.map((claim) => proofs.get(claim) ?? 'unknown');
+}
+
+/** The records that name the images; where an attribute names the person, also those of the people of the claims. */
+async function readUnplaced(
+  claims: readonly RowClaim[],
+  spellings: readonly string[],
+  { keys: { profile }, recordsWith }: RowLookupPorts,
+): Promise<readonly Item[] | undefined> {
+  const ofImages = await recordsWith(profile.record.image, spellings);
+  const { attribute } = profile.person ?? {};
+  const people = [...new Set(claims.flatMap(({ resourceName }) => resourceName ?? []))];
+  if (ofImages === undefined || attribute === undefined || people.length === 0) return ofImages;
+  return [...ofImages, ...((await recordsWith(attribute, people)) ?? [])];
 }
 
 interface ReadRecords {
@@ -70,13 +84,22 @@ function judge(claim: RowClaim, { items, isWhole }: ReadRecords, { keys, bucket 
   for (const item of items) {
     const rows = writtenRowsOf(item, keys);
     if (rows === undefined) continue;
-    const image = textOf(item.SourceImage);
+    const image = textOf(attributeOf(item, keys.profile.record.image));
     if (image !== undefined && normaliseKey(image, bucket) === key) {
       const isRow = kindOfRecord(item, keys) !== 'rejected';
-      if (isRow && !isBefore(timeIn(item, 'ProcessingTimestamp'), claim.startedAt)) return 'found';
-    } else if (mayReplace(rows, claim)) return 'found';
+      if (isRow && !isBefore(timeIn(item, keys.profile.record.writtenAt), claim.startedAt)) return 'found';
+    } else if (isOfPerson(item, claim, keys) && mayReplace(rows, claim)) return 'found';
   }
   return isWhole ? 'missing' : 'unknown';
+}
+
+/**
+ * Whether a record is of the person of a claim. Records that were read by the person's key are; where an attribute names the person,
+ * those of several people were read together.
+ */
+function isOfPerson(item: Item, { resourceName }: RowClaim, keys: RecordShape): boolean {
+  if (resourceName === undefined || keys.profile.person?.attribute === undefined) return true;
+  return peopleOf(item, keys).includes(normalisePerson(resourceName));
 }
 
 /** The ways in which a record may name an image. */

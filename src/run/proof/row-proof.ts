@@ -1,7 +1,8 @@
 import { defined } from '../../lib/defined.ts';
+import type { Profile } from '../../pipeline/profile/profile.ts';
 import { normalisePerson } from '../../pipeline/table/image-rows.ts';
-import { type Item, textOf } from '../../pipeline/table/item.ts';
-import { type KeyNames, kindOfRecord } from '../../pipeline/table/records.ts';
+import { attributeOf, type Item, textOf } from '../../pipeline/table/item.ts';
+import { kindOfRecord, type RecordShape } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../model/types.ts';
 
 /** The rows that an invocation says it wrote. */
@@ -61,8 +62,8 @@ export function datesIn(text: string | undefined): Dates {
 }
 
 /** An ISO time in an attribute as epoch ms; 0 when it is not a time. */
-export function timeIn(item: Item, name: string): number {
-  const at = Date.parse(textOf(item[name]) ?? '');
+export function timeIn(item: Item, name: string | undefined): number {
+  const at = Date.parse((name === undefined ? undefined : textOf(attributeOf(item, name))) ?? '');
   return Number.isNaN(at) ? 0 : at;
 }
 
@@ -70,18 +71,23 @@ export function timeIn(item: Item, name: string): number {
  * What a record says about overwriting: an entry, a zero-hour week or a rejected sheet replaces what an earlier image of
  * the same person and week wrote. A coverage record or a failed image replaces nothing: undefined.
  */
-export function writtenRowsOf(item: Item, keys: KeyNames): WrittenRows | undefined {
+export function writtenRowsOf(item: Item, keys: RecordShape): WrittenRows | undefined {
   const kind = kindOfRecord(item, keys);
   if (kind === 'coverage' || kind === 'failed') return;
-  const text = (name: string | undefined) => (name === undefined ? '' : (textOf(item[name]) ?? ''));
-  const week = datesIn(`${text('WeekStartDate')} ${text('WeekEndDate')}`);
-  const dates = week === ANY_TIME ? datesIn(`${text('Date')} ${text(keys.range)}`) : week;
-  return { ...dates, newestAt: timeIn(item, 'ProcessingTimestamp') };
+  const { date, record } = keys.profile;
+  const text = (name: string | undefined) => (name === undefined ? '' : (textOf(attributeOf(item, name)) ?? ''));
+  const span = datesIn(`${text(date?.firstDay)} ${text(date?.lastDay)}`);
+  const inKey = date?.inSortKey ? text(keys.range) : '';
+  const dates = span === ANY_TIME ? datesIn(`${text(date?.day)} ${inKey}`) : span;
+  return { ...dates, newestAt: timeIn(item, record.writtenAt) };
 }
 
 /** The people whose record it is, by key and by display name, normalised. */
-export function peopleOf(item: Item, keys: KeyNames): readonly string[] {
-  const names = [textOf(item[keys.hash]), textOf(item.ResourceNameDisplay)];
+export function peopleOf(item: Item, { hash, profile: { person } }: RecordShape): readonly string[] {
+  if (!person) return [];
+  const names = [person.attribute ?? hash, person.displayName].map((name) =>
+    name === undefined ? undefined : textOf(attributeOf(item, name)),
+  );
   return [...new Set(names.flatMap((name) => (name === undefined ? [] : [normalisePerson(name)])))];
 }
 
@@ -103,11 +109,13 @@ export function mayReplace(
 }
 
 /** The attributes that a lookup needs, besides the key and those that tell the kind. */
-export const PROOF_ATTRIBUTES = [
-  'SourceImage',
-  'ProcessingTimestamp',
-  'Date',
-  'WeekStartDate',
-  'WeekEndDate',
-  'ResourceNameDisplay',
-] as const;
+export const proofAttributes = ({ record, date, person }: Profile): readonly string[] =>
+  [
+    record.image,
+    record.writtenAt,
+    date?.day,
+    date?.firstDay,
+    date?.lastDay,
+    person?.attribute,
+    person?.displayName,
+  ].filter((name) => name !== undefined);

@@ -14,11 +14,15 @@ export const breakerSchema = z.object({
   /** Failures in a row, in order of completion. */
   consecutive: z.number().int().nonnegative(),
   /** The last outcomes, oldest first; true is a failure. */
-  recent: z.array(z.boolean()).max(10_000).readonly(),
+  recent: z.array(z.boolean()).max(10_000),
 });
 export type Breaker = Readonly<z.infer<typeof breakerSchema>>;
 
-export const closedBreaker: Breaker = { consecutive: 0, recent: [] };
+/** A breaker before the first outcome. */
+export const closedBreaker = (): Breaker => ({ consecutive: 0, recent: [] });
+
+/** A breaker of its own, for a checkpoint. */
+export const copyBreaker = (breaker: Breaker): Breaker => ({ ...breaker, recent: [...breaker.recent] });
 
 /**
  * The breaker after one more outcome, in order of completion. `trip` is set while a rule is broken: `consecutive`
@@ -27,6 +31,9 @@ export const closedBreaker: Breaker = { consecutive: 0, recent: [] };
  *
  * `no-rows` is known only after its image counted as processed: it turns the newest such outcome of the window into a
  * failure.
+ *
+ * Takes `breaker` over: its window is changed in place. A copy of the longest window, 10,000 outcomes, takes 80 KB, and
+ * there would be one for each image.
  */
 export function advanceBreaker(
   breaker: Breaker,
@@ -36,19 +43,24 @@ export function advanceBreaker(
   if (kind === 'gone') return { breaker };
   const isFailure = kind === 'failed';
   const consecutive = kind === 'no-rows' ? breaker.consecutive : isFailure ? breaker.consecutive + 1 : 0;
-  const recent =
-    kind === 'no-rows' ? withFailure(breaker.recent) : [...breaker.recent, isFailure].slice(-settings.window);
+  const { recent } = breaker;
+  if (kind === 'no-rows') addFailure(recent);
+  else {
+    recent.push(isFailure);
+    if (recent.length > settings.window) recent.splice(0, recent.length - settings.window);
+  }
   const next: Breaker = { consecutive, recent };
   if (consecutive >= settings.consecutive)
     return { breaker: next, trip: { kind: 'consecutive-failures', failures: consecutive } };
-  const failed = recent.filter(Boolean).length;
+  let failed = 0;
+  for (const each of recent) if (each) failed++;
   if (recent.length >= settings.window && failed * 100 > settings.percent * recent.length)
     return { breaker: next, trip: { kind: 'failure-rate', failed, window: recent.length } };
   return { breaker: next };
 }
 
-/** The window with its newest success as a failure. */
-function withFailure(recent: readonly boolean[]): readonly boolean[] {
+/** Turns the newest success of the window into a failure. */
+function addFailure(recent: boolean[]): void {
   const at = recent.lastIndexOf(false);
-  return at < 0 ? recent : recent.with(at, true);
+  if (at >= 0) recent[at] = true;
 }

@@ -114,7 +114,7 @@ export function judgeGrowth(growth: Growth, settings: GrowthSettings, now: numbe
 
 /**
  * The watchdog of a run that continues now. Time in which the run was paused, or its process was dead, does not count
- * as time without growth, and the next check is not due at once. `fresh` (a person resumed the run): the time without
+ * as time without growth, and this makes no check due at once. `fresh` (a person resumed the run): the time without
  * growth starts at 0, because a run that the watchdog tripped would trip again at once. Otherwise the time from before
  * still counts, so that a process that crashes again and again does not escape the watchdog.
  */

@@ -120,9 +120,10 @@ function restore(pacer: Pacer, saved: SavedPacer, now: number): void {
     pacer.durationMs = saved.durationMs;
     pacer.durations = 1;
   }
-  // The clock of another machine may be ahead: then its last second is now.
+  // The clock of another machine may be ahead: then its last second is now, and how long it ran after that is not known.
   const ahead = Math.max(0, saved.at - now);
   const at = saved.at - ahead;
+  const unknownMs = ahead > 0 ? UNKNOWN_AFTER_CRASH_MS : Math.min(now - at, UNKNOWN_AFTER_CRASH_MS);
   // The latest time that a bucket allows, so that no start leaves the window too early.
   pacer.starts = saved.starts.flatMap(([secondsAgo, count]) => Array<number>(count).fill(at - secondsAgo * 1_000));
   pacer.slotAt = saved.slotAt === undefined ? Number.NEGATIVE_INFINITY : saved.slotAt - ahead;
@@ -132,17 +133,21 @@ function restore(pacer: Pacer, saved: SavedPacer, now: number): void {
     pacer.settingSince = saved.settingSince === undefined ? Number.NEGATIVE_INFINITY : saved.settingSince - ahead;
   else pacer.settingSince = now;
   const fastest = Math.max(top, saved.topPerMinute);
-  const unknown = startsThatMayHaveBeen(fastest, pacer.slotAt, at, Math.min(now, at + UNKNOWN_AFTER_CRASH_MS));
-  pacer.starts.push(...unknown);
+  const unknown = startsThatMayHaveBeen(fastest, at - pacer.slotAt, unknownMs, Math.min(now, at + unknownMs));
+  // Not push(...): the starts of some seconds at the fastest pace are more values than a call takes.
+  pacer.starts = pacer.starts.concat(unknown);
   pacer.slotAt = Math.max(pacer.slotAt, unknown.at(-1) ?? pacer.slotAt);
 }
 
-/** The most starts, each as late as possible, that a pacer at this pace can have made between two times. */
-function startsThatMayHaveBeen(perMinute: number, slotAt: number, from: number, to: number): number[] {
-  if (to <= from || perMinute <= 0) return [];
+/**
+ * The most starts, each as late as possible, that a pacer at this pace can have made in the last `ms` before `to`.
+ * `sinceSlotMs`: how long before them its last start was planned; Infinity where it has started nothing.
+ */
+function startsThatMayHaveBeen(perMinute: number, sinceSlotMs: number, ms: number, to: number): number[] {
+  if (ms <= 0 || perMinute <= 0) return [];
   const intervalMs = MINUTE_MS / perMinute;
-  const fit = Math.floor((to - from + CATCH_UP_MS) / intervalMs) + 1;
-  const planned = slotAt === Number.NEGATIVE_INFINITY ? fit : Math.max(0, Math.floor((to - slotAt) / intervalMs));
+  const fit = Math.floor((ms + CATCH_UP_MS) / intervalMs) + 1;
+  const planned = Math.floor((sinceSlotMs + ms) / intervalMs);
   const count = Math.min(fit, planned);
   return Array.from({ length: count }, (_, index) => {
     const fromLast = count - 1 - index;
@@ -170,13 +175,8 @@ function windowFreeAt(pacer: Pacer): number {
   return Math.max(ceilingFreeAt, inSetting + WINDOW_MS);
 }
 
-/**
- * The time of the start that was `ago` starts before the next one; undefined if there were fewer in the last minute.
- */
-function startBefore(pacer: Pacer, ago: number): number | undefined {
-  const index = pacer.starts.length - ago;
-  return index < pacer.head ? undefined : pacer.starts[index];
-}
+/** The time of the start that was `ago` starts before the next one; undefined if fewer are known. */
+const startBefore = (pacer: Pacer, ago: number): number | undefined => pacer.starts[pacer.starts.length - ago];
 
 /** Notes that an image was started now. */
 export function noteStart(pacer: Pacer, now: number): void {
@@ -190,9 +190,9 @@ export function noteStart(pacer: Pacer, now: number): void {
 }
 
 function dropOldStarts(pacer: Pacer, now: number): void {
-  while (pacer.head < pacer.starts.length && (pacer.starts[pacer.head] ?? now) <= now - WINDOW_MS) pacer.head++;
+  while ((pacer.starts[pacer.head] ?? now) <= now - WINDOW_MS) pacer.head++;
   // Copied only when half is old: a start stays O(1) on average, and the memory within twice the window.
-  if (pacer.head > 64 && pacer.head * 2 > pacer.starts.length) {
+  if (pacer.head * 2 > pacer.starts.length) {
     pacer.starts = pacer.starts.slice(pacer.head);
     pacer.head = 0;
   }
@@ -310,6 +310,6 @@ export function savePacer(pacer: Pacer, now: number): SavedPacer {
     slotAt: finite(pacer.slotAt),
     settingSince: finite(pacer.settingSince),
     durationMs: pacer.durations > 0 ? pacer.durationMs : undefined,
-    starts: [...counts].sort(([a], [b]) => b - a),
+    starts: [...counts],
   });
 }

@@ -1,6 +1,7 @@
+import { within } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import type { KeyNames } from '../../pipeline/table/records.ts';
+import type { RecordShape } from '../../pipeline/table/records.ts';
 import { factsOfRecord, spellingOf } from './record-facts.ts';
 
 /** A person of the table: the name in the key, and the name that is shown where it is another one. */
@@ -13,7 +14,7 @@ export interface PeopleIndexPorts {
   /** The records of the table, page by page, with the attributes that name the person. */
   readonly read: () => AsyncIterable<{
     readonly items: readonly Item[];
-    readonly keys: KeyNames;
+    readonly keys: RecordShape;
     readonly bucket: string;
   }>;
   readonly clock: Clock;
@@ -73,11 +74,7 @@ export function createPeopleIndex({ read, clock, warn }: PeopleIndexPorts): Peop
         reading = refresh().finally(() => {
           reading = undefined;
         });
-      if (reading && staleAt === Number.NEGATIVE_INFINITY) {
-        const known = new AbortController();
-        await Promise.race([reading, clock.sleep(WAIT_MS, known.signal).catch(() => {})]);
-        known.abort();
-      }
+      if (reading && staleAt === Number.NEGATIVE_INFINITY) await within(clock, WAIT_MS, reading);
       const wanted = spellingOf(typed);
       const rank = (spellings: readonly string[]) => (spellings.some((name) => name.startsWith(wanted)) ? 0 : 1);
       return [...people.values()]

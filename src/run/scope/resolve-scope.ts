@@ -1,30 +1,25 @@
-import { defined } from '../../lib/defined.ts';
 import { createLineSorter, type LineSorter, visitGroups } from '../../lib/disk/external-sort.ts';
 import { createLineFile, readJsonLines } from '../../lib/disk/lines.ts';
-import { createTotalsByName, type TotalsByName } from '../../lib/disk/totals-by-name.ts';
+import type { TotalsByName } from '../../lib/disk/totals-by-name.ts';
 import { suggestNearest } from '../../lib/nearest.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { BucketImage } from '../../pipeline/images.ts';
+import type { Profile, ProfilePart } from '../../pipeline/profile/profile.ts';
+import { RECORD_KINDS } from '../../pipeline/profile/record-kinds.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import { countsOf, emptyTally, type KeyNames, RECORD_KINDS, type RecordKind } from '../../pipeline/table/records.ts';
+import { countsOf, emptyTally, type RecordShape } from '../../pipeline/table/records.ts';
 import type { OutcomeRecord } from '../model/types.ts';
 import type { ManifestIndex } from '../plan/manifest.ts';
 import { createGivenImages, type GivenImages } from './given-images.ts';
 import { factsOfRecord, type RecordFacts, spellingOf } from './record-facts.ts';
-import {
-  criteriaOf,
-  type LeftOut,
-  type Scope,
-  type ScopePeople,
-  type ScopeRefusal,
-  type ScopeRequest,
-} from './scope.ts';
+import { addRows, countPeople, createLeftOut, earlier, noRows, type RowsOfImage, topPeople } from './rows-of-image.ts';
+import { criteriaOf, type Scope, type ScopeRefusal, type ScopeRequest } from './scope.ts';
 import { hashOfImages } from './scope-manifests.ts';
 
 /** What a scope is resolved from. Each source is read once. */
 export interface ScopeSources {
   readonly bucket: string;
-  readonly keys: KeyNames;
+  readonly keys: RecordShape;
   /** The whole table, in streams that are read concurrently. */
   readonly rows: readonly AsyncIterable<{ readonly items: readonly Item[] }>[];
   /** Every image of the bucket. */
@@ -42,7 +37,6 @@ export interface ScopeSources {
 }
 
 const EXAMPLES = 5;
-const TOP_PEOPLE = 20;
 /** Names of people that are remembered to suggest one for a name that is not in the table. */
 const NAMES_TO_SUGGEST = 50_000;
 /** The source of a line about an image, as its first letter. */
@@ -51,23 +45,10 @@ const [GIVEN, IMAGE, OUTCOME, ROWS] = ['g', 'i', 'o', 'r'];
 const [OF_PERSON, OF_ANOTHER] = ['+', '-'];
 const ORDER_DIGITS = 12;
 
-/** The records of one page that name the same image. */
-interface RowsOfImage {
-  /** Records that meet the criteria of people and days. */
-  matching: number;
-  readonly counts: Record<RecordKind, number>;
-  readonly people: Record<string, number>;
-  /** The first day of the oldest record. */
-  oldestDay?: string;
-}
-
 /** A scope to resolve: its id, who asked for it and when (epoch ms). */
 export interface ScopeQuestion extends Pick<Scope, 'id' | 'by' | 'at'> {
   readonly request: ScopeRequest;
 }
-
-/** A person may be called `__proto__`. */
-const noRows = (): RowsOfImage => ({ matching: 0, counts: emptyTally(), people: Object.create(null) });
 
 /**
  * Finds the images and records of a scope and writes the images as its manifest. Reads the table and the bucket once and keeps
@@ -78,6 +59,8 @@ export async function resolveScope(
   { id, by, at, request }: ScopeQuestion,
   sources: ScopeSources,
 ): Promise<Result<Scope, ScopeRefusal>> {
+  const lacking = lackingPart(request, sources.keys.profile);
+  if (lacking) return refuse({ reason: 'profile-lacks', what: lacking, profile: sources.keys.profile.name });
   const matcher = createMatcher(request);
   const sorter = createLineSorter();
   const people = { chosen: countPeople(), missing: countPeople(), archived: countPeople() };
@@ -135,6 +118,10 @@ export async function resolveScope(
     await Promise.all([sorter, chosen, ...Object.values(people)].map((each) => each.dispose()));
   }
 }
+
+/** What the criteria ask for and the profile does not know. */
+const lackingPart = ({ people, from, to }: ScopeRequest, { person, date }: Profile): ProfilePart | undefined =>
+  people !== undefined && !person ? 'person' : (from !== undefined || to !== undefined) && !date ? 'date' : undefined;
 
 /** What a rescan of everything cannot build again. Reads the table and the bucket once. @throws as `resolveScope`. */
 export async function findNotRebuildable(
@@ -351,51 +338,3 @@ function createJoin(request: ScopeRequest, people: PeopleOfImages) {
 
 /** Counts records by person, in the images of the scope and in those that are left out. */
 type PeopleOfImages = Readonly<Record<'chosen' | 'missing' | 'archived', TotalsByName<number>>>;
-
-const countPeople = (): TotalsByName<number> =>
-  createTotalsByName<number>({
-    zero: 0,
-    plus: (a, b) => a + b,
-    weight: (records) => records,
-    encode: (records) => records,
-    decode: Number,
-  });
-
-async function topPeople(people: TotalsByName<number>): Promise<ScopePeople> {
-  const { top, others } = await people.top(TOP_PEOPLE);
-  return { total: top.length + others.names, top: top.map(({ name, totals }) => ({ name, records: totals })) };
-}
-
-function createLeftOut(people: TotalsByName<number>) {
-  const examples: string[] = [];
-  let images = 0;
-  let records = 0;
-  let oldestDay: string | undefined;
-  return {
-    add(key: string, rows: RowsOfImage): undefined {
-      images += 1;
-      records += countsOf(rows.counts).total - rows.counts.failed;
-      for (const [name, count] of Object.entries(rows.people)) people.add(name, count);
-      oldestDay = earlier(oldestDay, rows.oldestDay);
-      if (examples.length < EXAMPLES) examples.push(key);
-    },
-    total: async (): Promise<LeftOut> => ({
-      images,
-      records,
-      examples,
-      people: await topPeople(people),
-      ...defined({ oldestDay }),
-    }),
-  };
-}
-
-const earlier = (a: string | undefined, b: string | undefined): string | undefined =>
-  a === undefined || (b !== undefined && b < a) ? b : a;
-
-function addRows(into: RowsOfImage, more: RowsOfImage): void {
-  into.matching += more.matching;
-  for (const kind of RECORD_KINDS) into.counts[kind] += more.counts[kind];
-  for (const [name, records] of Object.entries(more.people)) into.people[name] = (into.people[name] ?? 0) + records;
-  const oldestDay = earlier(into.oldestDay, more.oldestDay);
-  if (oldestDay !== undefined) into.oldestDay = oldestDay;
-}

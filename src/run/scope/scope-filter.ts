@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createHashSet } from '../../lib/disk/hash-set.ts';
 import type { Item } from '../../pipeline/table/item.ts';
-import type { KeyNames } from '../../pipeline/table/records.ts';
+import type { RecordShape } from '../../pipeline/table/records.ts';
 import { factsOfRecord } from './record-facts.ts';
 
 /** Tells which records belong to a scope. */
@@ -15,7 +15,7 @@ export interface ScopeFilter {
 /** Whether a scope of these images covers a record. `count`: how many images there are. @throws what `images` throws. */
 export async function createScopeFilter(
   images: AsyncIterable<{ readonly key: string }>,
-  { count, keys, bucket }: { readonly count: number; readonly keys: KeyNames; readonly bucket: string },
+  { count, keys, bucket }: { readonly count: number; readonly keys: RecordShape; readonly bucket: string },
 ): Promise<ScopeFilter> {
   const set = await createHashSet(count);
   const hashOf = (key: string) => createHash('sha256').update(key).digest();

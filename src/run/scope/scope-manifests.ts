@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { KeyNames } from '../../pipeline/table/records.ts';
+import type { RecordShape } from '../../pipeline/table/records.ts';
 import type { ManifestEntry } from '../model/types.ts';
 import { ManifestError, type ManifestIndex } from '../plan/manifest.ts';
 import type { ManifestStore } from '../plan/manifest-store.ts';
@@ -16,9 +16,9 @@ export interface ScopeManifests {
   /** The images of a scope, in order. @throws ManifestError when they are not those that were resolved. */
   images(scope: ScopeReference): AsyncIterable<ManifestEntry>;
   /** Which records belong to a scope. @throws ManifestError */
-  filter(scope: ScopeReference, keys: KeyNames): Promise<ScopeFilter>;
+  filter(scope: ScopeReference, keys: RecordShape): Promise<ScopeFilter>;
   /** The same to read results, where nothing depends on the number of records. @throws ManifestError */
-  filterById(id: string, keys: KeyNames): Promise<ScopeFilter>;
+  filterById(id: string, keys: RecordShape): Promise<ScopeFilter>;
 }
 
 /** @param bucket The bucket of the images, because a record may name an image with its bucket. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ProfilePart } from '../../pipeline/profile/profile.ts';
 
 export const MOST_PEOPLE = 100;
 /** How many names of a list are shown. */
@@ -108,6 +109,8 @@ export type ScopeRefusal =
       readonly reason: 'unknown-people';
       readonly people: readonly { readonly name: string; readonly suggestions: readonly string[] }[];
     }
+  /** The profile of the pipeline does not say where this is found in a record. */
+  | { readonly reason: 'profile-lacks'; readonly what: ProfilePart; readonly profile: string }
   /** No key is exactly the one that was typed, and several look like it. */
   | { readonly reason: 'look-alike-images'; readonly typed: string; readonly names: readonly string[] }
   | { readonly reason: 'unknown-images'; readonly images: readonly string[]; readonly total: number }

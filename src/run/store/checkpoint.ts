@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAILURE_TYPES } from '../../pipeline/invoke/invocation.ts';
-import { withNamesOfToday } from '../../state/previous-names.ts';
+import { withNamesOfToday } from '../../state/table/previous-names.ts';
 import { runTotalsSchema } from '../model/types.ts';
 import { breakerSchema } from '../rules/breaker.ts';
 import { growthSchema } from '../rules/growth.ts';
@@ -114,6 +114,14 @@ const sinceGrowthSchema = z.object({
 });
 export type SinceGrowth = Readonly<z.infer<typeof sinceGrowthSchema>>;
 
+/** The rows that an invocation says it wrote; `startedAt` in epoch ms. */
+const claimSchema = z.object({
+  key: z.string(),
+  startedAt: z.number(),
+  resourceName: z.string().exactOptional(),
+  dateRange: z.string().exactOptional(),
+});
+
 /**
  * Everything that a run needs to continue after a crash. Its size is bounded, however large the manifest. Times are
  * epoch ms.
@@ -128,6 +136,8 @@ const checkpointSchema = z.object({
   pacer: savedPacerSchema,
   growth: growthSchema,
   sinceGrowth: sinceGrowthSchema.exactOptional(),
+  /** The last image that claims rows and was not asked for by a growth check that ended. */
+  lastProcessed: claimSchema.exactOptional(),
   topFailures: z
     .array(z.object({ failureType, message: z.string(), count }))
     .max(MAX_CAUSES)
@@ -140,6 +150,8 @@ const checkpointSchema = z.object({
   /** The highest index started, -1 before the first. */
   startedThrough: z.number().int().min(-1),
   activeMs: z.number().nonnegative(),
+  /** The stopped execution at Step Functions whose images in progress are counted as repeats, with the number of its redrives. */
+  repeatsOf: z.string().exactOptional(),
   /** Entries in the table when they were last counted. */
   entries: z.number().nonnegative().exactOptional(),
   /** How far the run was at that count: outcomes, and ms of running. */

@@ -1,8 +1,16 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import { type ControlTable, type Entry, type Key, readParsed, unreadable } from '../../state/control-table.ts';
-import type { Condition } from '../../state/expression.ts';
-import { withNamesOfToday } from '../../state/previous-names.ts';
+import type { ReplyNames } from '../../pipeline/profile/profile.ts';
+import {
+  type ControlTable,
+  type Entry,
+  type Key,
+  parsedEntry,
+  readParsed,
+  unreadable,
+} from '../../state/table/control-table.ts';
+import type { Condition } from '../../state/table/expression.ts';
+import { withNamesOfToday } from '../../state/table/previous-names.ts';
 import { type RunLocation, runLocationSchema, type StoredPlan, storedPlanSchema } from '../model/run-control.ts';
 import {
   type OutcomeRecord,
@@ -12,6 +20,8 @@ import {
   type RunState,
   runStateSchema,
 } from '../model/types.ts';
+import { lanePrefix } from './lanes.ts';
+import { isMachineEntry, type MachineEntry, readMachineEntry } from './machine-entry.ts';
 
 /**
  * The runs of one pipeline in the control table.
@@ -21,8 +31,26 @@ import {
  * | `pipeline#NAME` | `open-run` | the open run, if there is one; the number of the last run |
  * | `pipeline#NAME` | `run#r-0142` | a marker of each run |
  * | `run#r-0142` | `run` | the record of the run; `stop` may be set by hand |
- * | `run#r-0142` | `outcomes#0000000007` | a chunk of the journal: outcomes in the order in which they arrived |
+ * | `run#r-0142` | `outcomes#0000000007` | a chunk of the journal: outcomes in the order in which they arrived; or what the state machine received for one image |
  */
+
+/** The execution at Step Functions that a run's record names. */
+const executionFactsSchema = z.object({
+  name: z.string(),
+  arn: z.string(),
+  /** Executions of the run so far, this one included. */
+  number: z.number(),
+  generation: z.number(),
+  /** It has the images below this one that had no outcome when it was made. */
+  below: z.number(),
+  /** StartExecution was answered. */
+  isStarted: z.boolean(),
+  /** The digest of the definition that it was started with, and that a redrive of it uses. Absent: not known. */
+  definition: z.string().exactOptional(),
+  /** No image was in progress when it was stopped. */
+  isDrained: z.boolean().exactOptional(),
+});
+export type ExecutionFacts = Readonly<z.infer<typeof executionFactsSchema>>;
 
 const recordSchema = z.object({
   runId: z.string(),
@@ -49,6 +77,11 @@ const recordSchema = z.object({
   /** The fence of the take-over with which a person last started or resumed the run. */
   resumedFence: z.number().optional(),
   pace: z.object({ id: z.string(), by: z.string(), paceSetting: paceSettingSchema }).optional(),
+  /** The name of the execution at Step Functions that may process images of the run. No other one does. */
+  execution: z.string().optional(),
+  executionFacts: executionFactsSchema.optional(),
+  /** Written by the state machine when it cannot invoke the function: no child continues while it is there. */
+  machineFault: z.unknown().optional(),
   /** The last change of state was not announced yet. */
   unannounced: z.boolean().optional(),
 });
@@ -60,7 +93,7 @@ function withStateKind(set: Record<string, unknown>): Record<string, unknown> {
   return typeof state === 'object' && state !== null && 'kind' in state ? { ...set, stateKind: state.kind } : set;
 }
 
-/** One write of the journal. `startedThrough`: the highest index that had been started by then. */
+/** One write of the journal. `startedThrough`: the highest index that had been started by then; -1 where the state machine wrote it. */
 export interface JournalChunk {
   readonly seq: number;
   readonly writer: string;
@@ -86,8 +119,8 @@ export type Appended =
   | { readonly ok: false; readonly found: JournalChunk };
 
 export interface RunStore {
-  /** A new run id, from r-0001 upwards; never the same one twice. */
-  nextRunId(): Promise<string>;
+  /** A new run id, from r-0001 upwards, and above the number `after`; never the same one twice. */
+  nextRunId(after?: number): Promise<string>;
   createPlanned(plan: StoredPlan, location: RunLocation, maxInFlight: number): Promise<void>;
   read(runId: string): Promise<RunRecord | undefined>;
   /** Every run that was planned, the last planned first; read lazily. */
@@ -124,6 +157,10 @@ export interface RunStore {
   append(runId: string, chunk: JournalChunk): Promise<Appended>;
   /** The journal from `afterSeq` (exclusive), in order. */
   journal(runId: string, afterSeq: number): AsyncIterable<JournalChunk>;
+  /** What a state machine recorded in a lane of the journal. Like `lane`. */
+  machineEntries(runId: string, lane: number, afterSeq: number, pages?: number): AsyncIterable<MachineEntry>;
+  /** A lane of the journal from `afterSeq` (exclusive), in order, in at most `pages` calls to DynamoDB. See lanes.ts. */
+  lane(runId: string, lane: number, afterSeq: number, pages?: number): AsyncIterable<JournalChunk>;
 }
 
 /** `r-0142` */
@@ -158,18 +195,24 @@ export function requestedStop(record: Pick<RunRecord, 'stop' | 'stopBy'>): { now
 }
 
 /** The runs of the pipeline `name` (its function's name) in the control table. */
-export function createRunStore(table: ControlTable, name: string): RunStore {
+export function createRunStore(table: ControlTable, name: string, replyNames: ReplyNames): RunStore {
   const openKey: Key = { pk: `pipeline#${name}`, sk: 'open-run' };
   const recordKey = (runId: string): Key => ({ pk: `run#${runId}`, sk: 'run' });
   const chunkKey = (runId: string, seq: number): Key => ({
     pk: `run#${runId}`,
     sk: `outcomes#${String(seq).padStart(10, '0')}`,
   });
+  const listLane = (runId: string, lane: number, afterSeq: number, pages?: number) =>
+    table.list(
+      `run#${runId}`,
+      defined({ prefix: `outcomes#${lanePrefix(lane)}`, from: chunkKey(runId, afterSeq + 1).sk, pages }),
+    );
 
   const store: RunStore = {
-    async nextRunId() {
+    async nextRunId(after = 0) {
+      if (after > 0) await table.update(openKey, { set: { lastNumber: after } }, { lessThan: { lastNumber: after } });
       const done = await table.update(openKey, { add: { lastNumber: 1 } });
-      return runIdOf(z.number().parse(done.entry?.lastNumber));
+      return runIdOf(parsedEntry({ ...openKey, ...done.entry }, z.object({ lastNumber: z.number() })).lastNumber);
     },
     async createPlanned(plan, location, maxInFlight) {
       const record = {
@@ -194,7 +237,9 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
     },
     async *newestFirst() {
       const entry = await table.read(openKey);
-      const { lastNumber } = z.object({ lastNumber: z.number().default(0) }).parse(entry ?? {});
+      const { lastNumber } = entry
+        ? parsedEntry(entry, z.looseObject({ lastNumber: z.number().default(0) }))
+        : { lastNumber: 0 };
       for (let last = lastNumber; last > 0; last -= READ_AT_ONCE) {
         const numbers = Array.from({ length: Math.min(READ_AT_ONCE, last) }, (_, index) => last - index);
         // There is no record where the plan was refused.
@@ -239,12 +284,18 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
       if (made) return { ok: true, records: chunk.records };
       const entry = await table.read(key);
       if (!entry) throw new Error(`Chunk ${chunk.seq} of the journal of ${runId} disappeared after it was written.`);
-      const found = readChunk(entry);
+      const found = readChunk(entry, replyNames);
       return found.writer === chunk.writer ? { ok: true, records: found.records } : { ok: false, found };
     },
     async *journal(runId, afterSeq) {
       const entries = table.list(`run#${runId}`, { prefix: 'outcomes#', from: chunkKey(runId, afterSeq + 1).sk });
-      for await (const entry of entries) yield readChunk(entry);
+      for await (const entry of entries) yield readChunk(entry, replyNames);
+    },
+    async *machineEntries(runId, lane, afterSeq, pages) {
+      for await (const entry of listLane(runId, lane, afterSeq, pages)) yield machineEntryOf(entry, replyNames);
+    },
+    async *lane(runId, lane, afterSeq, pages) {
+      for await (const entry of listLane(runId, lane, afterSeq, pages)) yield readChunk(entry, replyNames);
     },
   };
   return store;
@@ -252,21 +303,32 @@ export function createRunStore(table: ControlTable, name: string): RunStore {
 
 /** @throws FaultError when the entry has other contents */
 function recordOf(entry: Entry): RunRecord {
-  const parsed = recordSchema.safeParse(entry);
-  if (!parsed.success) throw unreadable(entry, parsed.error);
-  return parsed.data;
+  return parsedEntry(entry, recordSchema);
 }
 
 /** @throws FaultError when the entry has other contents */
-function readChunk(entry: Entry): JournalChunk {
+function readChunk(entry: Entry, replyNames: ReplyNames): JournalChunk {
   try {
-    return chunkOf(entry);
+    return chunkOf(entry, replyNames);
   } catch (error) {
     throw unreadable(entry, error);
   }
 }
 
-function chunkOf(entry: Entry): JournalChunk {
+/** @throws FaultError when the entry has other contents */
+function machineEntryOf(entry: Entry, replyNames: ReplyNames): MachineEntry {
+  try {
+    return readMachineEntry(entry, replyNames);
+  } catch (error) {
+    throw unreadable(entry, error);
+  }
+}
+
+function chunkOf(entry: Entry, replyNames: ReplyNames): JournalChunk {
+  if (isMachineEntry(entry)) {
+    const { seq, writer, record } = readMachineEntry(entry, replyNames);
+    return { seq, writer, startedThrough: -1, records: record ? [record] : [] };
+  }
   const { writer, startedThrough, records } = z
     .object({ writer: z.string(), startedThrough: z.number(), records: z.string() })
     .parse(entry);

@@ -2,6 +2,7 @@ import type { ActionId } from '../messages/kit/buttons.ts';
 import type { Action } from './action.ts';
 import { autopilotActions } from './autopilot-actions.ts';
 import { checklistActions } from './checklist-actions.ts';
+import { engineActions } from './engine-actions.ts';
 import { logActions } from './log-actions.ts';
 import { planActions } from './plan-actions.ts';
 import { resultActions } from './result-actions.ts';
@@ -15,6 +16,7 @@ export type ActionPorts = Parameters<typeof planActions>[0] &
   Parameters<typeof checklistActions>[0] &
   Parameters<typeof autopilotActions>[0] &
   Parameters<typeof resultActions>[0] &
+  Parameters<typeof engineActions>[0] &
   Parameters<typeof logActions>[0] &
   Parameters<typeof shareActions>[0];
 
@@ -26,6 +28,7 @@ export const actionTable = (ports: ActionPorts): Readonly<Record<ActionId, Actio
   ...checklistActions(ports),
   ...autopilotActions(ports),
   ...resultActions(ports),
+  ...engineActions(ports),
   ...logActions(ports),
   ...shareActions(ports),
 });

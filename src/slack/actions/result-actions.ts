@@ -7,9 +7,9 @@ import type { RestoreRowsForm } from '../forms/restore-rows-form.ts';
 import { ACTION } from '../messages/kit/buttons.ts';
 import { type Message, refuseWith } from '../messages/kit/message.ts';
 import { retryOutdatedMessage } from '../messages/results/failures-message.ts';
-import type { FilePlaces } from '../requests/file-places.ts';
-import type { ResultFiles } from '../requests/result-files.ts';
-import type { ResultRequests } from '../requests/result-requests.ts';
+import type { FilePlaces } from '../requests/results/file-places.ts';
+import type { ResultFiles } from '../requests/results/result-files.ts';
+import type { ResultRequests } from '../requests/results/result-requests.ts';
 import type { Action } from './action.ts';
 
 type ResultActionId =

@@ -25,8 +25,8 @@ const REFRESH_MS = 5_000;
 
 export function createChannelIds(ports: {
   store: ChannelIdStore;
-  /** The channels of the settings. */
-  channels: readonly string[];
+  /** The channels of the pipeline now. */
+  channels: () => readonly string[];
   clock: Pick<Clock, 'now'>;
   logger: Pick<Logger, 'warn'>;
 }): ChannelIds {
@@ -52,7 +52,7 @@ export function createChannelIds(ports: {
   }
 
   function warn(newId: string): void {
-    const configured = channels.find((id) => current(id) === current(newId));
+    const configured = channels().find((id) => current(id) === current(newId));
     if (configured === undefined || configured === current(newId)) return;
     logger.warn(
       { oldId: configured, newId: current(newId) },
@@ -70,7 +70,7 @@ export function createChannelIds(ports: {
     }
   }
 
-  const find = (id: string) => (channels.includes(id) ? id : channels.find((one) => current(one) === id));
+  const find = (id: string) => (channels().includes(id) ? id : channels().find((one) => current(one) === id));
   return {
     current,
     async known(id) {

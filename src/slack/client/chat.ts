@@ -33,8 +33,12 @@ export interface Thread {
 export interface Chat {
   /** Returns the `ts` of the new message. @throws ThreadGoneError when it is in the channel instead of the thread. */
   post(channel: string, message: Message, thread?: Thread): Promise<string>;
-  /** Posts a message that was cut to Slack's limits before. Returns its `ts`. @throws ThreadGoneError, like `post`. */
-  postStored(channel: string, message: StoredMessage, thread?: Thread): Promise<string>;
+  /**
+   * Posts a message that was cut to Slack's limits before. Returns its `ts`. `onceId`: Slack posts a message with this id once
+   * in a channel, and answers a repetition with the first one. @throws ThreadGoneError, like `post`;
+   * `duplicate_message_not_found` of Slack when the first one was deleted.
+   */
+  postStored(channel: string, message: StoredMessage, thread?: Thread, onceId?: string): Promise<string>;
   edit(location: MessageLocation, message: Message): Promise<void>;
   /** Edits with a message that was cut to Slack's limits before. */
   editStored(location: MessageLocation, message: StoredMessage): Promise<void>;
@@ -46,8 +50,15 @@ export interface Chat {
 }
 
 export function createChat(client: Pick<WebClient, 'chat'>): Chat {
-  async function postStored(channel: string, message: StoredMessage, thread?: Thread): Promise<string> {
-    const base = { channel, text: message.text, unfurl_links: false, unfurl_media: false };
+  async function postStored(
+    channel: string,
+    message: StoredMessage,
+    thread?: Thread,
+    onceId?: string,
+  ): Promise<string> {
+    // Slack documents client_msg_id only by its errors (chat.postMessage, `duplicate_message_not_found`).
+    const once = onceId === undefined ? {} : { client_msg_id: onceId };
+    const base = { channel, text: message.text, unfurl_links: false, unfurl_media: false, ...once };
     const { ts, message: shown } = await inAcceptedForm(message, (blocks) => {
       const content = blocks.length === 0 ? base : { ...base, blocks };
       return client.chat.postMessage(

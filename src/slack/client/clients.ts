@@ -22,6 +22,8 @@ export interface SlackConnection {
   readonly slackBotToken: string;
   /** For Socket Mode. */
   readonly slackAppToken: string;
+  /** For Slack over HTTP. */
+  readonly slackSigningSecret: string;
 }
 
 export interface SlackClients {

@@ -8,6 +8,8 @@ export interface Lookups {
     channel: string,
   ) => Promise<{ readonly is_member?: boolean; readonly is_archived?: boolean } | undefined>;
   readonly readUser: (person: string) => Promise<unknown>;
+  /** The name of a person as Slack shows it; undefined where Slack has none. */
+  readonly nameOf: (person: string) => Promise<string | undefined>;
   /** The channel of a person's direct messages with the bot; looked up once. @throws also when Slack does not return it. */
   readonly directChannel: (person: string) => Promise<string>;
   /** The workspace of the bot; looked up once. @throws also when Slack does not return it. */
@@ -21,6 +23,12 @@ export function createLookups(client: Pick<WebClient, 'usergroups' | 'conversati
     membersOf: async (group) => (await client.usergroups.users.list({ usergroup: group })).users ?? [],
     readChannel: async (channel) => (await client.conversations.info({ channel })).channel,
     readUser: async (person) => (await client.users.info({ user: person })).user,
+    async nameOf(person) {
+      const { user } = await client.users.info({ user: person });
+      return [user?.profile?.display_name, user?.real_name, user?.name].find(
+        (name) => name !== undefined && name !== '',
+      );
+    },
     async directChannel(person) {
       const known = directChannels.get(person);
       if (known !== undefined) return known;

@@ -3,14 +3,21 @@ import type { WebClient } from '@slack/web-api';
 import { viewWithinLimits } from '../messages/kit/view-limits.ts';
 import { classifySlackError } from './slack-errors.ts';
 
-/** A form that nobody sees: Slack did not open it in time, or the person closed it while it was filled. */
+const GONE = {
+  expired: 'The trigger of a form has expired.',
+  opened: 'The form of this request is already open.',
+  closed: 'A form was closed while it was filled.',
+} as const;
+
+/**
+ * A form that cannot be shown: Slack did not open it in time, the same request was delivered before and has opened it, or the
+ * person closed it while it was filled.
+ */
 export class FormGoneError extends Error {
   override readonly name = 'FormGoneError';
-  readonly reason: 'expired' | 'closed';
-  constructor(reason: 'expired' | 'closed', cause: unknown) {
-    super(reason === 'expired' ? 'The trigger of a form has expired.' : 'A form was closed while it was filled.', {
-      cause,
-    });
+  readonly reason: keyof typeof GONE;
+  constructor(reason: keyof typeof GONE, cause: unknown) {
+    super(GONE[reason], { cause });
     this.reason = reason;
   }
 }
@@ -18,7 +25,8 @@ export class FormGoneError extends Error {
 /** docs.slack.dev, views.open and views.update. */
 const GONE_CODES: Readonly<Record<string, FormGoneError['reason']>> = {
   expired_trigger_id: 'expired',
-  exchanged_trigger_id: 'expired',
+  // A trigger is used once, and only this app gets it.
+  exchanged_trigger_id: 'opened',
   not_found: 'closed',
 };
 

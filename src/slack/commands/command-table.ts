@@ -1,9 +1,12 @@
 import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
+import type { Schedules } from '../../checklist/schedules/schedules.ts';
+import type { EngineControl } from '../../run/engines/step-functions/install.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { DeployForms } from '../forms/deploy-forms.ts';
-import type { LogRequests } from '../requests/log-requests.ts';
+import type { PipelineChoice } from '../requests/choose-pipeline.ts';
 import type { PlanningPorts } from '../requests/plan-requests.ts';
+import type { LogRequests } from '../requests/results/log-requests.ts';
 import type { RunRequests } from '../requests/run-requests.ts';
 import type { StatusPorts } from '../requests/status.ts';
 import type { StopPorts } from '../requests/stop-work.ts';
@@ -34,8 +37,10 @@ import {
   validateCommand,
 } from './results/result-commands.ts';
 import { haltCommand, paceCommand, pauseCommand, resumeCommand, stopCommand } from './run/control-commands.ts';
+import { engineCommand } from './run/engine-command.ts';
 import { startCommand } from './run/start-command.ts';
 import { statusCommand } from './run/status-command.ts';
+import { scheduleCommand } from './schedule-command.ts';
 import {
   backupCommand,
   backupsCommand,
@@ -43,15 +48,18 @@ import {
   restoreCommand,
   type TableCommandPorts,
 } from './table-commands.ts';
+import { useCommand } from './use-command.ts';
 
 export interface CommandPorts {
   readonly runs: RunControl;
+  readonly engine: EngineControl;
   readonly planning: PlanningPorts;
   readonly status: StatusPorts;
   readonly requests: RunRequests;
   readonly table: TableCommandPorts;
   readonly checklist: ChecklistCommandPorts;
   readonly scope: ScopeControl;
+  readonly schedules: Schedules;
   readonly steps: StepCommandPorts;
   readonly deploys: DeployForms;
   /** What a stop withdraws of deploys. */
@@ -61,6 +69,7 @@ export interface CommandPorts {
   readonly results: ResultCommandPorts;
   readonly logs: LogRequests;
   readonly following: LogFollower;
+  readonly choice: PipelineChoice;
   /** The pace where none is said. */
   readonly pace: PaceSetting;
 }
@@ -68,12 +77,14 @@ export interface CommandPorts {
 /** Every command of `/rescan`, by its word. A new command is a line here and in `COMMANDS`. */
 export function commandTable({
   runs,
+  engine,
   planning,
   status,
   requests,
   table,
   checklist,
   scope,
+  schedules,
   steps,
   deploys,
   stop,
@@ -82,18 +93,21 @@ export function commandTable({
   results,
   logs,
   following,
+  choice,
   pace,
 }: CommandPorts): ReadonlyMap<string, Command> {
   const commands = [
     autopilotCommand({ ...autopilot, scope }),
     checklistCommand(checklist),
     scopeCommand({ scope }),
+    scheduleCommand(schedules),
     backupCommand(table),
     backupsCommand(table),
     quotasCommand(steps),
     deployCommand(deploys),
     testLoggingCommand(steps),
     sampleCommand(steps),
+    engineCommand({ engine }),
     overrideCommand(checklist),
     flushCommand(table),
     startCommand({ ...planning, scope, pace }),
@@ -113,6 +127,7 @@ export function commandTable({
     restoreCommand(table),
     closeCommand(checklist),
     historyCommand(checklist),
+    useCommand(choice),
     auditCommand(audit),
   ];
   return new Map([helpCommand(COMMANDS), ...commands].map((command) => [command.word, command]));

@@ -27,22 +27,28 @@ import {
   resumeDescription,
   stopDescription,
 } from './run/control-commands.ts';
+import { engineDescription } from './run/engine-command.ts';
 import { startDescription } from './run/start-command.ts';
 import { statusDescription } from './run/status-command.ts';
+import { scheduleDescription } from './schedule-command.ts';
 import { backupDescription, backupsDescription, flushDescription, restoreDescription } from './table-commands.ts';
+import { useDescription } from './use-command.ts';
 
 /** Every command of /rescan, in the order of help and documentation. */
 export const COMMANDS: readonly CommandDescription[] = [
   autopilotDescription,
   checklistDescription,
   scopeDescription,
+  scheduleDescription,
   overrideDescription,
   closeDescription,
   historyDescription,
+  useDescription,
   quotasDescription,
   deployDescription,
   testLoggingDescription,
   sampleDescription,
+  engineDescription,
   backupDescription,
   backupsDescription,
   flushDescription,

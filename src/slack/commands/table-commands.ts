@@ -4,11 +4,11 @@ import { defined } from '../../lib/defined.ts';
 import { succeed } from '../../lib/result.ts';
 import type { TableForms } from '../forms/table-forms.ts';
 import { code } from '../messages/kit/escape.ts';
-import { bytes, count, counted } from '../messages/kit/format.ts';
 import { type Message, say } from '../messages/kit/message.ts';
+import { verifiedMessage } from '../messages/table/backup-messages.ts';
 import { backupLine, backupName } from '../messages/table/describe-table.ts';
 import { backupsMessage, pruneMessage } from '../messages/table/table-messages.ts';
-import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-refusals.ts';
+import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import type { Command, CommandDescription, ParsedCommand, Requester } from './command.ts';
 import { plainValues, type Read, readOptions, reject, splitArguments } from './parse/options.ts';
 import { objectKey, plainValue, plainWord } from './parse/typed.ts';
@@ -33,12 +33,15 @@ export const backupDescription: CommandDescription = {
   word: 'backup',
   group: 'table',
   role: 'operator',
-  summary: 'copy the table to S3 and verify the copy; or start DynamoDB’s own backup or export',
+  summary: 'copy the table to S3 and verify the copy, or have DynamoDB do it',
   usage: 'backup [note] | backup native | backup export',
   options: [
     ['note', 'a text that is stored with the backup'],
     ['native', 'DynamoDB’s own on-demand backup (a flush cannot rely on it)'],
-    ['export', 'DynamoDB’s own export to S3 (a flush cannot rely on it)'],
+    [
+      'export',
+      'DynamoDB copies the table to S3 itself, for very large tables; needs point-in-time recovery. The bot checks the copy by a sample; a flush or restore reads all of it first',
+    ],
   ],
   example: 'backup before the January rescan',
 };
@@ -49,11 +52,10 @@ export const backupCommand = ({ tables }: TableCommandPorts): Command => ({
     const note = rest.trim();
     const word = plainWord(note);
     if (word === 'native') return accept(() => native(tables), say('Asking DynamoDB for a backup of its own…'));
-    if (word === 'export')
-      return accept((requester) => exporting(tables, requester), say('Asking DynamoDB for an export…'));
     if (note.length > 300) return reject('A note is at most 300 characters.');
+    const what = word === 'export' ? { export: true as const } : note === '' ? {} : { note };
     return accept(async ({ person, channel, noteOutcome }) => {
-      const begun = await tables.backup({ by: person, location: { channel }, ...(note === '' ? {} : { note }) });
+      const begun = await tables.backup({ by: person, location: { channel }, ...what });
       if (!begun.ok) return tableRefusalMessage(begun.refusal);
       noteOutcome?.(`begun: backup ${begun.value.id}`);
       return undefined;
@@ -71,21 +73,6 @@ async function native(tables: TableControl): Promise<Message> {
     `Point-in-time recovery of the table is ${pointInTimeRecovery === 'unknown' ? 'not known' : pointInTimeRecovery}.`,
     'It cannot be read back by the bot, so a flush needs a backup of `/rescan backup` all the same.',
   );
-}
-
-async function exporting(tables: TableControl, requester: Requester): Promise<Message> {
-  const begun = await tables.exportTable();
-  if (!begun.ok) return tableRefusalMessage(begun.refusal);
-  await requester.reply(
-    say(`DynamoDB exports the table: ${code(begun.value.arn, 300)}. A message follows when it is done.`),
-  );
-  const done = await begun.value.followed;
-  return done.ok
-    ? say(`The export is done: ${counted(done.value.items, 'record')}, ${bytes(done.value.bytes)}.`)
-    : say(
-        'The export was started, but the bot does not know how it ended. The DynamoDB console shows it.',
-        ...tableRefusalLines(done.refusal, 'job'),
-      );
 }
 
 export const backupsDescription: CommandDescription = {
@@ -133,16 +120,7 @@ async function list(tables: TableControl): Promise<Message> {
 async function verify(tables: TableControl, backupId: string): Promise<Message> {
   const record = await tables.verify(backupId);
   if (!record.ok) return tableRefusalMessage(record.refusal);
-  const { verification, counts } = record.value;
-  return verification.kind === 'verified'
-    ? say(
-        `${backupName(backupId)} is whole: ${count(counts.total)} records were read back, and checksum and counts match.`,
-      )
-    : say(
-        `${backupName(backupId)} is *not* whole: ${code(verification.reason, 200)}.`,
-        ...(verification.objectKey === undefined ? [] : [`The object: ${code(verification.objectKey, 300)}`]),
-        backupLine(record.value),
-      );
+  return verifiedMessage(record.value);
 }
 
 async function prune(tables: TableControl, keep: number): Promise<Message> {

@@ -1,6 +1,8 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
+import { keepNewest } from '../../lib/memory/newest.ts';
 import type { EarlyAlerts } from '../../state/early-alerts.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
 import { type Chat, type MessageLocation, postInThreadOrChannel, type StoredMessage } from '../client/chat.ts';
@@ -9,18 +11,22 @@ import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { alertElsewhere } from '../messages/refusals/closed-channel.ts';
 import type { Alert } from '../messages/run/alerts.ts';
+import type { Address } from '../notifications/address.ts';
 import type { ExpiredButtons } from './expired-buttons.ts';
 import type { FindLocation } from './message-locations.ts';
 import { createRetryLoop } from './retry-loop.ts';
 
-/** Delivers alerts to Slack in order, each at least once: they are stored first, then posted and retried until they arrive. */
+/**
+ * Delivers alerts to Slack in order: they are stored first, then posted and retried until they arrive. Slack shows an alert once
+ * although its post may be repeated: each post of an alert has the same id, also after a crash.
+ */
 export interface AlertDelivery {
   /**
    * Resolves when the alert is stored, or posted because it could not be stored. `id`: the run, autopilot or job that it is
    * about. After that no crash of this process loses it.
    * @throws the error of the control table, when closed before either succeeded.
    */
-  put(id: string, alert: Alert | StoredEdit | EndOfEarly): Promise<void>;
+  put(id: string, alert: Alert | StoredEdit | EndOfEarly | DirectAlert): Promise<void>;
   /** Delivers stored alerts, those of earlier processes included, until `close`. */
   start(): void;
   /** Resolves when no alert is left that could be delivered now, or after `close`. */
@@ -41,18 +47,30 @@ export interface EndOfEarly {
   readonly message: Message;
 }
 
+/** A message to one person. Where Slack refuses it, for example because the account is deactivated, it is dropped. */
+export interface DirectAlert {
+  readonly to: 'direct';
+  readonly person: string;
+  readonly message: Message;
+}
+
 /** How often alerts of other processes are looked for, ms. */
 const POLL_MS = 15_000;
+const MOST_THREADS_INSTEAD = 100;
 const STORE_LIMITS = { baseMs: 250, maxMs: 10_000 };
 
 const storedSchema = z.object({
   runId: z.string(),
-  to: z.enum(['thread', 'channel', 'edit', 'early']),
+  to: z.enum(['thread', 'channel', 'edit', 'early', 'direct']),
   /** It is edited when the run has ended. */
   isEarly: z.literal(true).exactOptional(),
   /** The message to edit. */
   at: z.object({ channel: z.string(), ts: z.string() }).exactOptional(),
   during: z.string().exactOptional(),
+  /** Of a direct message. */
+  person: z.string().exactOptional(),
+  /** See Alert. */
+  once: z.string().exactOptional(),
   text: z.string(),
   blocks: z.array(z.looseObject({ type: z.string(), block_id: z.string().exactOptional() })),
 });
@@ -78,6 +96,7 @@ export function createAlertDelivery(ports: {
   onThreadGone: (id: string, threadTs: string) => void;
   buttons: Pick<ExpiredButtons, 'note'>;
   early: EarlyAlerts;
+  address: Address;
   onError: (error: unknown, message: string) => void;
 }): AlertDelivery {
   const { outbox, clock, random, onError } = ports;
@@ -127,7 +146,9 @@ export function createAlertDelivery(ports: {
       onError(stored.error, `The alert ${entry.id} cannot be read. It stays in the outbox.`);
       return false;
     }
-    const { runId, to, at, during, isEarly, ...message } = stored.data;
+    const { runId, to, at, during, isEarly, person, once, ...message } = stored.data;
+    const onceKey = once === undefined ? entry.id : `${runId} ${once}`;
+    if (to === 'direct') return person === undefined || (await postDirectly(person, message, onceKey));
     if (to === 'edit') return at === undefined || (await edit(at, message));
     if (to === 'early') return endEarly(runId, message);
     const notePlace = async (place: MessageLocation) => {
@@ -142,11 +163,12 @@ export function createAlertDelivery(ports: {
       head === undefined ? undefined : { ts: threadsInstead.get(head) ?? head, broadcast: to === 'channel' };
     try {
       const ts = await postInThreadOrChannel(
-        (target) => ports.chat.postStored(channel, message, target),
+        (target) => ports.chat.postStored(channel, message, target, onceIdOf(onceKey, channel)),
         thread,
         (strayTs) => {
           if (head === undefined) return;
           threadsInstead.set(head, strayTs);
+          keepNewest(threadsInstead, MOST_THREADS_INSTEAD);
           ports.onThreadGone(runId, head);
         },
       );
@@ -157,12 +179,15 @@ export function createAlertDelivery(ports: {
       const failure = classifySlackError(error);
       if (failure.kind !== 'refused') throw error;
       const { code } = failure;
+      if (code === 'duplicate_message_not_found') return true;
       if (!refusing.has(channel)) onError(error, `Slack refuses messages of the bot in ${channel}.`);
       refusing.add(channel);
       forbiddenChannels.add(channel);
       // What only the thread would have shown waits until the channel can be used again.
       return (
-        to === 'channel' && isPostingForbidden(code) && (await postElsewhere(runId, message, { channel, code, during }))
+        to === 'channel' &&
+        isPostingForbidden(code) &&
+        (await postElsewhere(runId, message, { channel, code, during, onceKey }))
       );
     }
   }
@@ -176,10 +201,10 @@ export function createAlertDelivery(ports: {
   }
 
   /** @throws like `edit`, and where nobody knows whether there is an early alert */
-  async function endEarly(runId: string, message: StoredMessage): Promise<true> {
+  async function endEarly(runId: string, message: StoredMessage): Promise<boolean> {
     const at = early.get(runId) ?? (await ports.early.find(runId));
     if (!at) return true;
-    await edit(at, message);
+    if (!(await edit(at, message))) return false;
     early.delete(runId);
     await ports.early
       .remove(runId)
@@ -187,13 +212,33 @@ export function createAlertDelivery(ports: {
     return true;
   }
 
-  /** True also where Slack refuses the edit, for example because the message was deleted: it is not repeated. @throws like `post` */
+  /**
+   * True also where Slack refuses the edit, for example because the message was deleted: it is not repeated. False while the
+   * channel is closed: the message can be edited when it is open again. @throws like `post`
+   */
   async function edit(at: MessageLocation, message: StoredMessage): Promise<boolean> {
     try {
       await ports.chat.editStored(at, message);
+      refusing.delete(at.channel);
+      return true;
+    } catch (error) {
+      const failure = classifySlackError(error);
+      if (failure.kind !== 'refused') throw error;
+      const isClosed = isPostingForbidden(failure.code);
+      if (!isClosed || !refusing.has(at.channel))
+        onError(error, `Slack refuses to edit the message ${at.ts} in ${at.channel}.`);
+      if (isClosed) refusing.add(at.channel);
+      return !isClosed;
+    }
+  }
+
+  /** True also where Slack refuses: it is not repeated. @throws like `post` */
+  async function postDirectly(person: string, message: StoredMessage, onceKey: string): Promise<true> {
+    try {
+      await ports.chat.postStored(person, message, undefined, onceIdOf(onceKey, person));
     } catch (error) {
       if (classifySlackError(error).kind !== 'refused') throw error;
-      onError(error, `Slack refuses to edit the message ${at.ts} in ${at.channel}.`);
+      onError(error, `Slack refuses a direct message to ${person}.`);
     }
     return true;
   }
@@ -202,7 +247,12 @@ export function createAlertDelivery(ports: {
   async function postElsewhere(
     id: string,
     message: StoredMessage,
-    closed: { readonly channel: string; readonly code: string; readonly during: string | undefined },
+    closed: {
+      readonly channel: string;
+      readonly code: string;
+      readonly during: string | undefined;
+      readonly onceKey: string;
+    },
   ): Promise<boolean> {
     const starter = await ports.findStarter(id);
     const others = ports.channels.filter((channel) => channel !== closed.channel);
@@ -210,7 +260,7 @@ export function createAlertDelivery(ports: {
       try {
         const about = { channel: closed.channel, slackError: closed.code, isDirect: place === starter };
         const shown = alertElsewhere(message, about);
-        const ts = await ports.chat.postStored(place, shown);
+        const ts = await ports.chat.postStored(place, shown, undefined, onceIdOf(closed.onceKey, place));
         if (closed.during !== undefined && !about.isDirect)
           await ports.buttons.note({ channel: place, ts }, shown, { id, state: closed.during });
         return true;
@@ -225,14 +275,14 @@ export function createAlertDelivery(ports: {
    * The control table may be unavailable, and the alert may be about just that: an alert that cannot be stored is posted
    * directly. When Slack refuses too, both are retried.
    */
-  async function storeOrPost(message: z.core.util.JSONType): Promise<void> {
+  async function storeOrPost(message: z.core.util.JSONType, key: string): Promise<void> {
     const at = clock.now();
     try {
       own.add(await outbox.put(message, at));
       loop.wake();
     } catch (error) {
       onError(error, 'An alert cannot be stored. It is posted directly.');
-      const isPosted = await post({ id: `not stored, ${at}`, at, message }, new Set()).catch((postError: unknown) => {
+      const isPosted = await post({ id: key, at, message }, new Set()).catch((postError: unknown) => {
         onError(postError, 'The alert cannot be posted either.');
         return false;
       });
@@ -242,14 +292,11 @@ export function createAlertDelivery(ports: {
     }
   }
 
+  const addressed = async (alert: Parameters<AlertDelivery['put']>[1]): Promise<Message> =>
+    'notify' in alert && alert.notify ? ports.address(alert.message, alert.notify) : alert.message;
+
   return {
     put(id, alert) {
-      const { text, blocks } = withinLimits(alert.message);
-      const hasButtons = blocks.some(({ type }) => type === 'actions');
-      const during = 'during' in alert && alert.during !== undefined && hasButtons ? { during: alert.during } : {};
-      const at = alert.to === 'edit' ? { at: { ...alert.at } } : {};
-      const isEarly = 'isEarly' in alert && alert.isEarly ? { isEarly: true } : {};
-      const message = z.json().parse({ runId: id, to: alert.to, ...at, ...during, ...isEarly, text, blocks });
       const retry = {
         ...STORE_LIMITS,
         clock,
@@ -257,7 +304,11 @@ export function createAlertDelivery(ports: {
         onError: (error: unknown) => onError(error, 'An alert is neither stored nor posted. It will be retried.'),
       };
       // One after the other, so that alerts arrive in the order in which things happened.
-      const stored = lastPut.then(() => retryUntilAborted(retry, () => storeOrPost(message), loop.closed));
+      const stored = lastPut.then(async () => {
+        const message = toStore(id, alert, await addressed(alert));
+        const key = randomUUID();
+        await retryUntilAborted(retry, () => storeOrPost(message, key), loop.closed);
+      });
       lastPut = stored.catch(() => {});
       return stored;
     },
@@ -265,4 +316,22 @@ export function createAlertDelivery(ports: {
     idle: loop.idle,
     close: loop.close,
   };
+}
+
+/** The id of a post: the same for each repetition, different in each channel. In the form of a UUID, as Slack's own clients send it. */
+function onceIdOf(key: string, channel: string): string {
+  const hex = createHash('sha256').update(`${key} ${channel}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
+
+/** The alert as it is stored. */
+function toStore(id: string, alert: Parameters<AlertDelivery['put']>[1], message: Message): z.core.util.JSONType {
+  const { text, blocks } = withinLimits(message);
+  const hasButtons = blocks.some(({ type }) => type === 'actions');
+  const during = 'during' in alert && alert.during !== undefined && hasButtons ? { during: alert.during } : {};
+  const at = alert.to === 'edit' ? { at: { ...alert.at } } : {};
+  const person = alert.to === 'direct' ? { person: alert.person } : {};
+  const isEarly = 'isEarly' in alert && alert.isEarly ? { isEarly: true } : {};
+  const once = 'once' in alert && alert.once !== undefined ? { once: alert.once } : {};
+  return z.json().parse({ runId: id, to: alert.to, ...at, ...during, ...isEarly, ...person, ...once, text, blocks });
 }

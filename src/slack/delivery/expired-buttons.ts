@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { ButtonMessage, ButtonMessages } from '../../state/button-messages.ts';
 import type { Chat, MessageLocation, StoredMessage } from '../client/chat.ts';
-import { classifySlackError } from '../client/slack-errors.ts';
+import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import { createRetryLoop } from './retry-loop.ts';
 
 /** The state of a run or an autopilot, as far as it decides about buttons; undefined if there is no such thing any more. */
@@ -72,19 +72,30 @@ export function createExpiredButtons(ports: {
 
   async function removeExpired(): Promise<number | undefined> {
     const expired = await findExpired();
-    for (const message of expired.slice(0, MOST_EDITS)) {
+    /** Archived, or the bot was removed: their messages are edited when they are open again. */
+    const closedChannels = new Set<string>();
+    let edits = 0;
+    for (const message of expired) {
       if (loop.closed.aborted) return undefined;
+      if (closedChannels.has(message.channel)) continue;
+      if (edits === MOST_EDITS) return NEXT_EDITS_MS;
+      edits += 1;
       const posted = messageSchema.safeParse(message.message);
       try {
         if (posted.success) await ports.chat.removeButtons(message, posted.data);
       } catch (error) {
-        // The message was deleted or its channel is closed: a retry would be refused again.
-        if (classifySlackError(error).kind !== 'refused') throw error;
+        const failure = classifySlackError(error);
+        if (failure.kind !== 'refused') throw error;
         onError(error, `The buttons of a message about ${message.id} could not be removed.`);
+        if (isPostingForbidden(failure.code)) {
+          closedChannels.add(message.channel);
+          continue;
+        }
+        // The message was deleted: a retry would be refused again.
       }
       await messages.remove(message);
     }
-    return expired.length > MOST_EDITS ? NEXT_EDITS_MS : undefined;
+    return undefined;
   }
 
   return {

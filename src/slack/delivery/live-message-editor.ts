@@ -2,7 +2,7 @@ import { type DelayLimits, delayCeilingMs } from '../../lib/async/backoff.ts';
 import { createSingleFlight } from '../../lib/async/single-flight.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { MessageLocation } from '../client/chat.ts';
-import { classifySlackError } from '../client/slack-errors.ts';
+import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import type { Message } from '../messages/kit/message.ts';
 import type { FindLocation } from './message-locations.ts';
 
@@ -22,6 +22,8 @@ export interface LiveMessageEditorPorts<State> {
   readonly idOf: (state: State) => string;
   readonly findLocation: FindLocation;
   readonly render: (state: State) => Message;
+  /** Asked just before the edit: false where another process may have shown a newer state. Then this one is dropped. */
+  readonly isCurrent?: (state: State) => boolean;
   /** The message was deleted. */
   readonly onDeleted?: (state: State, location: MessageLocation, message: Message) => Promise<unknown>;
   readonly clock: Clock;
@@ -31,15 +33,20 @@ export interface LiveMessageEditorPorts<State> {
 }
 
 const MAX_DELAY_MS = 30_000;
+/** How often a message in a closed channel is tried again, ms. */
+const CLOSED_CHANNEL_MS = 30_000;
 
 /**
  * Makes one edit at a time, at most one per `intervalMs` over all messages, always with the newest state. While Slack is
- * down, slow or rate-limits the edits, the states in between are dropped, and the newest one is retried until it is shown.
+ * down, slow or rate-limits the edits, the states in between are dropped, and the newest one is retried until it is shown. While a
+ * channel is closed (archived, or the bot was removed) its messages are retried without holding up others.
  */
 export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<State>): LiveMessageEditor<State> {
   const { clock, intervalMs } = ports;
   const limits: DelayLimits = { baseMs: 2 * intervalMs, maxMs: Math.max(intervalMs, MAX_DELAY_MS) };
   const waiting = new Map<string, State>();
+  /** The newest states of messages in closed channels. */
+  const inClosedChannel = new Map<string, State>();
   const closed = new AbortController();
   let nextEditAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
@@ -61,8 +68,11 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
       } catch (error) {
         ports.onError(error);
         const failure = classifySlackError(error);
-        // The message cannot be edited: a retry would be refused again. A later state is still tried.
-        if (failure.kind === 'refused') continue;
+        if (failure.kind === 'refused') {
+          // Otherwise the message cannot be edited: a retry would be refused again. A later state is still tried.
+          if (isPostingForbidden(failure.code)) void showWhenOpen(id, state);
+          continue;
+        }
         failures += 1;
         const delayMs = failure.kind === 'rate-limited' ? failure.retryAfterMs : delayCeilingMs(limits, failures);
         nextEditAt = clock.now() + Math.max(intervalMs, Math.min(delayMs, limits.maxMs));
@@ -71,9 +81,16 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
     }
   }
 
+  async function showWhenOpen(id: string, state: State): Promise<void> {
+    inClosedChannel.set(id, state);
+    await clock.sleep(CLOSED_CHANNEL_MS, closed.signal);
+    if (inClosedChannel.get(id) === state) editor.show(state);
+  }
+
   async function edit(id: string, state: State): Promise<void> {
     const location = await ports.findLocation(id);
     if (location?.ts === undefined) return;
+    if (ports.isCurrent?.(state) === false) return;
     const message = ports.render(state);
     const content = JSON.stringify(message);
     if (lastShown?.id === id && lastShown.content === content) return;
@@ -89,10 +106,12 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
   }
 
   const editing = createSingleFlight(editWaiting);
-  return {
+  const editor: LiveMessageEditor<State> = {
     show(state) {
       if (closed.signal.aborted) return;
-      waiting.set(ports.idOf(state), state);
+      const id = ports.idOf(state);
+      inClosedChannel.delete(id);
+      waiting.set(id, state);
       editing.start();
     },
     idle: editing.idle,
@@ -100,4 +119,5 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
       closed.abort();
     },
   };
+  return editor;
 }

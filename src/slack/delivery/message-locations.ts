@@ -1,11 +1,15 @@
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import { keepNewest } from '../../lib/memory/newest.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 
 /** Finds the message of a run, an autopilot or a table job by its id; undefined if it has none. */
 export type FindLocation = (id: string) => Promise<RunLocation | undefined>;
+
+/** A location is needed again while the run or job is in progress or has just ended. */
+const MOST_KNOWN = 100;
 
 /**
  * Finds the message of a run. While the control table cannot be read, the last known location is returned: the alert about
@@ -17,7 +21,11 @@ export function createRunLocationFinder(runs: Pick<RunControl, 'location'>): Fin
   return async (runId) => {
     try {
       const location = await runs.location(runId);
-      if (location) known.set(runId, location);
+      if (location) {
+        known.delete(runId);
+        known.set(runId, location);
+        keepNewest(known, MOST_KNOWN);
+      }
       return location;
     } catch (error) {
       const last = known.get(runId);
@@ -57,7 +65,7 @@ export const createThreadFinder =
     return (await isDeleted({ channel, ts })) ? undefined : { channel, threadTs: ts };
   };
 
-/** The live messages of table jobs that this process posted, by job id. */
+/** The live messages of the newest table jobs that this process posted, by job id. */
 export interface JobLocations {
   add(jobId: string, location: MessageLocation): void;
   find(jobId: string): MessageLocation | undefined;
@@ -66,7 +74,11 @@ export interface JobLocations {
 export function createJobLocations(): JobLocations {
   const locations = new Map<string, MessageLocation>();
   return {
-    add: (jobId, location) => void locations.set(jobId, location),
+    add(jobId, location) {
+      locations.delete(jobId);
+      locations.set(jobId, location);
+      keepNewest(locations, MOST_KNOWN);
+    },
     find: (jobId) => locations.get(jobId),
   };
 }

@@ -2,7 +2,7 @@ import type { ModalView } from '@slack/types';
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
 import { readJson } from '../../lib/json.ts';
-import type { RunPlan } from '../../run/model/run-control.ts';
+import { engineOf, type RunPlan } from '../../run/model/run-control.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import type { RequestField, RequestTexts } from '../commands/parse/run-request.ts';
@@ -12,7 +12,14 @@ export type { ModalView };
 
 export const CHANGE_PLAN = 'change_plan';
 /** The block and the element of each field have this name. */
-export const PLAN_FIELDS = ['prefix', 'limit', 'sample', 'seed', 'pace'] as const satisfies readonly RequestField[];
+export const PLAN_FIELDS = [
+  'prefix',
+  'limit',
+  'sample',
+  'seed',
+  'pace',
+  'engine',
+] as const satisfies readonly RequestField[];
 
 /** The private metadata of the form: which plan it changes and where its message is. Everything is looked up again at the submission. */
 const metadataSchema = z.strictObject({
@@ -35,7 +42,7 @@ export function changePlanView(plan: RunPlan, preview: MessageLocation): ModalVi
   const field = (name: RequestField, label: string, hint: string, value: string | number | undefined) => ({
     type: 'input' as const,
     block_id: name,
-    optional: name !== 'pace',
+    optional: name !== 'pace' && name !== 'engine',
     label: plain(label),
     hint: plain(hint),
     element: defined({
@@ -56,7 +63,7 @@ export function changePlanView(plan: RunPlan, preview: MessageLocation): ModalVi
       field(
         'prefix',
         'Prefix',
-        'Only keys that start with this, for example timesheets/2025/. Empty: the whole bucket.',
+        'Only keys that start with this, for example scans/2025/. Empty: the whole bucket.',
         selection.prefix,
       ),
       field('limit', 'Limit', 'The largest number of images. Empty: all.', selection.limit),
@@ -67,6 +74,12 @@ export function changePlanView(plan: RunPlan, preview: MessageLocation): ModalVi
         'Pace',
         `auto, a number of images a minute (at most ${rate(ceilingPerMinute)}), or batch=20 delay=30s.`,
         paceText(paceSetting),
+      ),
+      field(
+        'engine',
+        'Engine',
+        'local: the bot invokes the function. step-functions: AWS Step Functions invokes it, and the bot watches.',
+        engineOf(plan),
       ),
     ],
   };

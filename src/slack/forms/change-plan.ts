@@ -17,7 +17,7 @@ export const changePlan = (planning: PlanningPorts): FormHandler => ({
         kind: 'errors',
         errors: Object.fromEntries(request.problems.map(({ field, line }) => [field, asPlainText(line)])),
       };
-    const { selection, paceSetting = { kind: 'auto' as const } } = request.value;
+    const { paceSetting = { kind: 'auto' as const }, ...asked } = request.value;
     if (paceSetting.kind === 'fixed' && paceSetting.perMinute > metadata.ceilingPerMinute)
       return {
         kind: 'errors',
@@ -28,7 +28,7 @@ export const changePlan = (planning: PlanningPorts): FormHandler => ({
       kind: 'execute',
       channel,
       execute: (requester) =>
-        replan({ selection, paceSetting, keep }, { runId, preview: { channel, ts } }, requester, planning),
+        replan({ ...asked, paceSetting, keep }, { runId, preview: { channel, ts } }, requester, planning),
     };
   },
 });

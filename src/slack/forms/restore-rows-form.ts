@@ -4,18 +4,20 @@ import type { DiffNow, ResultControl } from '../../checklist/contracts/result-co
 import { MAX_NAMED_FIELDS, MAX_NAMED_ROWS, MAX_RESTORED_ROWS } from '../../checklist/contracts/table-action.ts';
 import { defined } from '../../lib/defined.ts';
 import { createLookAlikes, readSpelling } from '../../lib/look-alike.ts';
-import { textOf } from '../../pipeline/table/item.ts';
+import { attributeOf, textOf } from '../../pipeline/table/item.ts';
 import type { ChangedEntry, Diff, RemovedEntry } from '../../results/diff/diff.ts';
 import { chooseChanged, chooseRemoved } from '../../results/diff/diff.ts';
-import { personOf } from '../../results/diff/diff-entry.ts';
+import { personOfEntry } from '../../results/diff/diff-entry.ts';
 import { likePerson } from '../../results/report/people.ts';
 import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { count, counted } from '../messages/kit/format.ts';
 import { type Message, refuseWith, say } from '../messages/kit/message.ts';
 import { lookAlikeLines } from '../messages/refusals/look-alikes.ts';
+import { profileLacksLines } from '../messages/refusals/profile-lacks.ts';
 import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
-import { entryName, hoursSuffix, openRunLines } from '../messages/results/diff-message.ts';
+import { amountWords } from '../messages/results/amount-words.ts';
+import { entryName, hoursSuffix, openRunLines, sameText, twiceText } from '../messages/results/diff-message.ts';
 import { valueText } from '../messages/results/validation-message.ts';
 import { fillForm } from './fill-form.ts';
 import {
@@ -48,7 +50,8 @@ const MAX_SHOWN = 100;
 /** Characters of the name of an entry in an approval. */
 const MAX_NAME = 200;
 
-const isHandMade = ({ item }: RemovedEntry): boolean => textOf(item.SourceImage) === undefined;
+const isHandMade = ({ item }: RemovedEntry, { profile }: Diff['keys']): boolean =>
+  textOf(attributeOf(item, profile.record.image)) === undefined;
 
 export function createRestoreRowsForm(ports: {
   results: Pick<ResultControl, 'diff'>;
@@ -65,6 +68,9 @@ export function createRestoreRowsForm(ports: {
     const diff = found.value;
     const { person } = wanted;
     try {
+      const { profile } = diff.keys;
+      if (person !== undefined && !profile.person)
+        return refusalView(TITLE, profileLacksLines({ what: 'person', profile: profile.name }));
       const { openRun } = diff;
       const listsOf = async (of: RowsListed) => ({
         ...(await listRemoved(diff, of)),
@@ -158,7 +164,7 @@ function nothingLine({ backup }: Diff, { person, field }: RowsListed): string {
 async function likePeople(diff: Diff, { person = '' }: RowsListed): Promise<readonly string[]> {
   const found = createLookAlikes(person, likePerson);
   for await (const entry of diff.entries(['removed', 'changed'])) {
-    const name = personOf(entry.key, entry.record, diff.keys.hash);
+    const name = personOfEntry(entry, diff.keys);
     if (name !== undefined) found.offer(name);
   }
   return found.names();
@@ -168,12 +174,14 @@ const scopeNote = ({ scope }: Pick<DiffNow, 'scope'>): readonly string[] =>
   scope ? ['Only records of the scope of the rescan are listed.'] : [];
 
 /** Moved records are neither removed nor changed. */
-const movedLines = ({ totals: { moved, movedHours } }: Pick<Diff, 'totals'>): readonly string[] =>
-  moved === 0
-    ? []
-    : [
-        `${counted(moved, 'moved record is', 'moved records are')} left out (same image, date and hours under another key). Restoring ${moved === 1 ? 'it' : 'them'} would book ${movedHours} hours twice.`,
-      ];
+function movedLines({ keys, totals: { moved, movedHours } }: Pick<Diff, 'keys' | 'totals'>): readonly string[] {
+  if (moved === 0) return [];
+  const amount = amountWords(keys.profile);
+  const same = sameText(amount).replace(/^the /, '');
+  return [
+    `${counted(moved, 'moved record is', 'moved records are')} left out (${same} under another key). ${twiceText(moved, movedHours, amount)}`,
+  ];
+}
 
 /** The removed entries. The first of them are listed; those that no image can rebuild come first. */
 async function listRemoved(diff: Diff, listed: RowsListed) {
@@ -183,11 +191,11 @@ async function listRemoved(diff: Diff, listed: RowsListed) {
   let byHand = 0;
   for await (const entry of chooseRemoved(diff, isListed(diff, listed))) {
     all += 1;
-    const hand = isHandMade(entry);
+    const hand = isHandMade(entry, diff.keys);
     if (hand) byHand += 1;
     const list = hand ? handMade : others;
     if (list.length >= MAX_SHOWN) continue;
-    const about = `${entry.record}${hoursSuffix(entry.item)}`;
+    const about = `${entry.record}${hoursSuffix(entry.item, diff.keys.profile)}`;
     list.push({ id: entry.id, name: entryName(entry.key), about, isHandMade: hand });
   }
   return { removed: [...handMade, ...others].slice(0, MAX_SHOWN), all, byHand };
@@ -200,23 +208,30 @@ async function listChanged(diff: Diff, listed: RowsListed) {
   for await (const entry of chooseChanged(diff, isListed(diff, listed))) {
     allChanged += 1;
     if (changed.length >= MAX_SHOWN) continue;
-    changed.push({ id: entry.id, seen: entry.seen, name: entryName(entry.key), about: describeFields(entry, listed) });
+    changed.push({
+      id: entry.id,
+      seen: entry.seen,
+      name: entryName(entry.key),
+      about: describeFields(entry, listed, diff.keys),
+    });
   }
   return { changed, allChanged };
 }
 
 /** `Hours 7.5 → 4, Note (none) → x`: what the table has, and what the backup has. The field that was asked for comes first. */
-const describeFields = ({ fields }: ChangedEntry, { field = 'Hours' }: RowsListed): string =>
-  [...fields]
-    .sort((a, b) => Number(b.name === field) - Number(a.name === field))
+function describeFields({ fields }: ChangedEntry, { field }: RowsListed, { profile }: Diff['keys']): string {
+  const first = field ?? profile.record.amount?.attribute;
+  return [...fields]
+    .sort((a, b) => Number(b.name === first) - Number(a.name === first))
     .map(({ name, before, after }) => `${name} ${valueText(after)} → ${valueText(before)}`)
     .join(', ');
+}
 
 /** Whether the form lists an entry. A removed one has no changed field. */
 const isListed =
   (diff: Pick<Diff, 'keys'>, { person, field }: RowsListed) =>
   (entry: RemovedEntry | ChangedEntry): boolean =>
-    (person === undefined || personOf(entry.key, entry.record, diff.keys.hash) === person) &&
+    (person === undefined || personOfEntry(entry, diff.keys) === person) &&
     (field === undefined || ('fields' in entry && entry.fields.some(({ name }) => name === field)));
 
 /** The entries of a choice, as far as one request can restore them; `all`: how many there are. */
@@ -239,7 +254,7 @@ async function choose(diff: Diff, choice: RestoreRowsChoice) {
       ? wantedVersions.get(entry.id) === entry.seen
       : isOfList(entry) && (choice.which === 'changed' || choice.which === 'both');
   for await (const entry of chooseChanged(diff, isChosenChanged)) {
-    name(`${entryName(entry.key)} · ${describeFields(entry, choice)}`);
+    name(`${entryName(entry.key)} · ${describeFields(entry, choice, diff.keys)}`);
     if (all > MAX_RESTORED_ROWS) continue;
     overwrites.push({ id: entry.id, seen: entry.seen });
     for (const field of entry.fields) byField.set(field.name, (byField.get(field.name) ?? 0) + 1);
@@ -247,9 +262,9 @@ async function choose(diff: Diff, choice: RestoreRowsChoice) {
   const isChosenRemoved = (entry: RemovedEntry) =>
     chosen
       ? wantedIds.has(entry.id)
-      : isOfList(entry) && choice.which !== 'changed' && (choice.which !== 'by-hand' || isHandMade(entry));
+      : isOfList(entry) && choice.which !== 'changed' && (choice.which !== 'by-hand' || isHandMade(entry, diff.keys));
   for await (const entry of chooseRemoved(diff, isChosenRemoved)) {
-    name(`${entryName(entry.key)}${hoursSuffix(entry.item)}`);
+    name(`${entryName(entry.key)}${hoursSuffix(entry.item, diff.keys.profile)}`);
     if (all <= MAX_RESTORED_ROWS) entries.push(entry.id);
   }
   const fields = [...byField]

@@ -1,7 +1,9 @@
 import type { Approval } from '../../approvals/approval.ts';
+import type { ReadProgress } from '../../backup/compare/compare.ts';
 import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
 import type { TableAction } from '../../checklist/contracts/table-action.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { referenceTo } from '../../run/scope/scope.ts';
 import type { Chat } from '../client/chat.ts';
@@ -14,7 +16,7 @@ import { tableRefusalLines, tableRefusalMessage } from '../messages/table/table-
 import { showApproval } from '../requests/show-approval.ts';
 import type { ModalView } from './change-plan-view.ts';
 import { fillForm } from './fill-form.ts';
-import { chooseRestoreView, flushView, loadingView, refusalView, restoreView } from './table-views.ts';
+import { chooseRestoreView, flushView, loadingView, readingLine, refusalView, restoreView } from './table-views.ts';
 
 export interface TableFormsPorts {
   readonly tables: TableControl;
@@ -23,6 +25,7 @@ export interface TableFormsPorts {
   /** Opens a modal with a trigger that is at most three seconds old; returns the id of the view. */
   readonly openView: (triggerId: string, view: ModalView) => Promise<string>;
   readonly updateView: (viewId: string, view: ModalView) => Promise<void>;
+  readonly clock: Pick<Clock, 'now'>;
   readonly whoApproves: WhoApproves;
   /** What a person may decide, looked up now. */
   readonly checkApprover: (person: string) => Promise<ApproverCheck>;
@@ -50,6 +53,9 @@ export interface TableForms {
   ): Promise<Message | undefined>;
 }
 
+/** `views.update` may be called about a hundred times a minute in a workspace. */
+const SHOW_EVERY_MS = 3_000;
+
 export function createTableForms(ports: TableFormsPorts): TableForms {
   const { tables } = ports;
 
@@ -62,6 +68,28 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
   ): Promise<undefined> {
     const viewId = await ports.openView(triggerId, loadingView(title));
     return fillForm({ viewId, title }, fill, ports.updateView, requester);
+  }
+
+  /** Shows in an open modal how much was read, one edit at a time; what comes between two edits is left out. */
+  function showReading(viewId: string, title: string) {
+    let shownAt = ports.clock.now();
+    let showing: Promise<void> | undefined;
+    return {
+      note(progress: ReadProgress): void {
+        const now = ports.clock.now();
+        if (showing || now - shownAt < SHOW_EVERY_MS) return;
+        shownAt = now;
+        showing = ports
+          .updateView(viewId, loadingView(title, readingLine(progress)))
+          // What the modal shows at the end says what is wrong with it.
+          .catch(() => {})
+          .finally(() => {
+            showing = undefined;
+          });
+      },
+      /** The form must not be replaced by an edit that is under way. */
+      shown: async () => showing,
+    };
   }
 
   return {
@@ -82,8 +110,10 @@ export function createTableForms(ports: TableFormsPorts): TableForms {
       }),
     showRestore(viewId, wanted, requester) {
       const title = 'Restore a backup';
+      const reading = showReading(viewId, title);
       const read = async () => {
-        const plan = await tables.planRestore(wanted);
+        const plan = await tables.planRestore({ ...wanted, onProgress: reading.note });
+        await reading.shown();
         return plan.ok
           ? restoreView(plan.value, requester.channel)
           : refusalView(title, tableRefusalLines(plan.refusal));

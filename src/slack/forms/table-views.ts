@@ -1,6 +1,8 @@
 import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
-import { type BackupRecord, shortBackupId } from '../../backup/format/backup-record.ts';
+import type { ReadProgress } from '../../backup/compare/compare.ts';
+import { shortBackupId } from '../../backup/format/backup-record.ts';
+import type { CatalogueEntry } from '../../backup/format/export-record.ts';
 import { tableActionSchema } from '../../checklist/contracts/table-action.ts';
 import type { FlushPlan, NotRebuildable, RestorePlan, TableNow } from '../../checklist/contracts/table-control.ts';
 import { defined } from '../../lib/defined.ts';
@@ -63,6 +65,10 @@ export const loadingView = (
   title: string,
   line = 'Reading the table and the backup… Counting the records takes a moment.',
 ): ModalView => modal(title, [section(line)]);
+
+/** How far a comparison of the table with a backup has read. */
+export const readingLine = ({ tableItems, backupItems }: ReadProgress): string =>
+  `Reading the table and the backup… ${counted(tableItems, 'record')} of the table and ${counted(backupItems, 'record')} of the backup so far.`;
 
 /** Replaces it where there is nothing to confirm. */
 export const refusalView = (title: string, lines: readonly string[]): ModalView =>
@@ -176,15 +182,21 @@ function keepChoice(notRebuildable: NotRebuildable, records: number): KnownBlock
 
 const MOST_OPTIONS = 100;
 
+const VERIFICATION: Readonly<Record<CatalogueEntry['verification']['kind'], string>> = {
+  verified: '',
+  sampled: ', export, checked by a sample',
+  unverified: ', not verified',
+};
+
 /** Chooses the backup and the mode of a restore. */
-export function chooseRestoreView(records: readonly BackupRecord[], channel: string, chosen?: string): ModalView {
+export function chooseRestoreView(records: readonly CatalogueEntry[], channel: string, chosen?: string): ModalView {
   const options = records
     .slice(0, MOST_OPTIONS)
     .map((record) =>
       option(
         `${shortBackupId(record.id)} · ${plainDateTime(record.startedAt)}`,
         record.id,
-        `${counted(record.counts.total, 'record')}${record.verification.kind === 'verified' ? '' : ', not verified'}${record.note === undefined ? '' : ` · ${record.note}`}`,
+        `${counted(record.counts.total, 'record')}${VERIFICATION[record.verification.kind]}${record.note === undefined ? '' : ` · ${record.note}`}`,
       ),
     );
   const initial = options.find(({ value }) => value === chosen || shortBackupId(value) === chosen);

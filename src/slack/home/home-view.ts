@@ -1,6 +1,6 @@
 import type { Button, HomeView, KnownBlock } from '@slack/types';
 import type { Approval } from '../../approvals/approval.ts';
-import type { BackupRecord } from '../../backup/format/backup-record.ts';
+import type { CatalogueEntry } from '../../backup/format/export-record.ts';
 import type { DeployView } from '../../checklist/contracts/step-control.ts';
 import type { TableJob } from '../../checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
@@ -25,6 +25,7 @@ import { clockTime, counted } from '../messages/kit/format.ts';
 import type { Message, MessageBlock } from '../messages/kit/message.ts';
 import { describeFault, faultLines } from '../messages/run/describe-run.ts';
 import { runMessage } from '../messages/run/run-message.ts';
+import { nextFiringLine, type ShownFiring } from '../messages/schedules/schedule-messages.ts';
 import { backupLine, jobName, workName } from '../messages/table/describe-table.ts';
 
 /** The facts that the Home tab shows. */
@@ -34,8 +35,9 @@ export interface HomeFacts {
   readonly job?: TableJob;
   readonly deploy?: DeployView;
   readonly autopilot?: AutopilotRecord;
+  readonly nextFiring?: ShownFiring;
   readonly history: readonly HistoryEntry[];
-  readonly backups: readonly BackupRecord[] | 'unread';
+  readonly backups: readonly CatalogueEntry[] | 'unread';
   readonly approvals: readonly (Approval & { readonly link?: string })[];
   /** Set where the facts cannot be read now: since when, when these were read, and why. Times in epoch ms. */
   readonly outdated?: { readonly since: number; readonly readAt: number; readonly fault?: Fault };
@@ -80,6 +82,7 @@ export function homeView(facts: HomeFacts, now: number): HomeView {
     ...(outdated ? [section(outdatedText(outdated))] : []),
     ...prefixed('checklist', plainly(checklist)),
     section(turnLine(facts)),
+    ...(facts.nextFiring === undefined ? [] : [section(nextFiringLine(facts.nextFiring))]),
     ...(facts.job ? jobBlocks(facts.job, rights) : []),
     ...(facts.deploy
       ? [section(`:hourglass_flowing_sand: ${deployLine(facts.deploy, { isWaiting: isOccupied(facts) })}`)]

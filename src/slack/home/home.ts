@@ -7,6 +7,8 @@ import { classifySlackError } from '../client/slack-errors.ts';
 export interface Home {
   /** Somebody opened the tab: it is drawn at once, or `everyMs` after it was drawn last, and again when something changes. */
   opened(person: string): void;
+  /** The person sees another tab now: theirs is not drawn any more. */
+  forget(person: string): void;
   /** Something changed: every known tab is drawn again, each at most once in `everyMs`. Returns at once. */
   changed(): void;
   /** Resolves when nothing is left to draw, or when closed. */
@@ -123,6 +125,9 @@ export function createHome<Facts>(ports: {
       const { dueAt, shown } = known ?? { dueAt: Number.NEGATIVE_INFINITY, shown: '' };
       people.set(person, { openedAt: clock.now(), dueAt, isStale: true, shown });
       start();
+    },
+    forget(person) {
+      people.delete(person);
     },
     changed() {
       if (closed.signal.aborted || people.size === 0) return;

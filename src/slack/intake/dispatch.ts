@@ -1,4 +1,5 @@
 import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
+import { within } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { carriedFault } from '../../pipeline/fault.ts';
 import type { Action } from '../actions/action.ts';
@@ -14,6 +15,7 @@ import { unknownWordMessage } from '../messages/help/help.ts';
 import { type Message, plainFact, refuseWith } from '../messages/kit/message.ts';
 import {
   faultWhileMessage,
+  foreignButtonMessage,
   formExpiredMessage,
   heavyReadMessage,
   mutedMessage,
@@ -24,7 +26,7 @@ import {
 } from '../messages/refusals/refusals.ts';
 import { badLineMessage } from '../messages/run/answers.ts';
 import type { MembershipCheck } from './channel-membership.ts';
-import type { Deduplicator } from './deduplicate.ts';
+import type { ClaimDelivery, Deduplicator } from './deduplicate.ts';
 import type { ReportError } from './error-reporter.ts';
 import type { HeavyReads } from './heavy-reads.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
@@ -50,6 +52,8 @@ export interface IncomingClick extends Incoming {
   readonly actionId: string;
   readonly value: string;
   readonly triggerId: string;
+  /** The button is of a message about something else than this pipeline: whose it is, where that is known. */
+  readonly foreign?: { readonly pipeline?: string };
   readonly removeButtons: () => Promise<void>;
   readonly replaceMessage: (message: Message) => Promise<void>;
   readonly acknowledge: () => Promise<boolean>;
@@ -66,8 +70,8 @@ export interface IncomingSubmission extends SubmittedView {
 export type SubmissionAnswer = { readonly errors: Readonly<Record<string, string>> } | { readonly view: ModalView };
 
 /**
- * Dispatches requests: drops repeated deliveries, checks channel and permission, calls the handler, and replies. No method
- * throws.
+ * Dispatches requests: drops repeated deliveries and those that another process executes, checks channel and permission, calls
+ * the handler, and replies. No method throws.
  */
 export interface Intake {
   command(incoming: IncomingCommand): Promise<void>;
@@ -96,20 +100,22 @@ export function createIntake(ports: {
   forms: ReadonlyMap<string, FormHandler>;
   permissions: Permissions;
   membership: MembershipCheck;
-  /** The configured channels. */
-  channels: readonly string[];
+  /** The channels of the pipeline now. */
+  channels: () => readonly string[];
   deduplicator: Deduplicator;
+  /** Called after the acknowledgement, before anything is done or said. A stop is done without it, by each process that gets it. */
+  claim: ClaimDelivery;
   heavyReads: HeavyReads;
   clock: Clock;
   reportError: ReportError;
-  /** A form was closed while it was filled, or its trigger expired: nothing failed, so one quiet line in the log is enough. */
+  /** A form was closed while it was filled, is already open, or its trigger expired: nothing failed, so one quiet line in the log is enough. */
   noteFormGone: (error: FormGoneError, request: string) => void;
   /** What was known last, as lines of mrkdwn, where something cannot be read now. */
   lastKnown: () => readonly string[];
   /** Records who did what, with which outcome. Returns at once: no request waits for it, least of all a stop. */
   audit: (facts: { who: string; what: string; outcome: AuditOutcome }) => void;
 }): Intake {
-  const { commands, permissions, channels, clock, deduplicator } = ports;
+  const { commands, permissions, channels, clock, deduplicator, claim } = ports;
 
   /** Calls the handler, replies with its message, and records the outcome. Never throws. */
   async function execute(request: Request, handler: Handler): Promise<void> {
@@ -166,14 +172,7 @@ export function createIntake(ports: {
   }
 
   /** The permission, if it is known within 600 ms. */
-  async function beforeTimeout(permission: Promise<Permission>): Promise<Permission | undefined> {
-    const known = new AbortController();
-    try {
-      return await Promise.race([permission, clock.sleep(PERMISSION_TIMEOUT_MS, known.signal).then(() => undefined)]);
-    } finally {
-      known.abort();
-    }
-  }
+  const beforeTimeout = (permission: Promise<Permission>) => within(clock, PERMISSION_TIMEOUT_MS, permission);
 
   const withPermission =
     (person: string, role: Role, handler: Handler): Handler =>
@@ -185,27 +184,31 @@ export function createIntake(ports: {
       return permission.ok ? handler(noteOutcome) : permissionRefusalMessage(permission.refusal);
     };
 
-  /** The answer in a channel that is not configured; in the audit where the request would have changed something. */
-  function wrongChannel(person: string, what: string, isAudited: boolean): Message {
+  /** A request in a channel that is not configured is in the audit where it would have changed something. */
+  function auditWrongChannel(person: string, what: string, isAudited: boolean): void {
     if (isAudited) ports.audit({ who: person, what, outcome: 'refused: the bot does not work in that channel' });
-    return wrongChannelMessage(channels);
   }
 
   return {
     async command({ text, person, channel, triggerId, deliveryId, reply, acknowledge }) {
-      // When the acknowledgement fails, Slack shows the person an error. The request is executed all the same.
-      const replyImmediately = async (message: Message) => {
-        if (!(await acknowledge(message))) await reply(message);
-      };
       if (!deduplicator.isNew(deliveryId)) return void (await acknowledge());
+      /** Acknowledges with the whole answer. Where Slack did not get it, the answer is sent another way. */
+      const answer = async (message: Message, audit = () => {}) => {
+        const isShown = await acknowledge(message);
+        if (!(await claim(deliveryId))) return;
+        audit();
+        if (!isShown) await reply(message);
+      };
       const { word, typed, rest } = readCommandLine(text, [...commands.keys()]);
       const command = commands.get(word);
       const what = `/rescan ${text.trim()}`;
-      if (!channels.includes(channel))
-        return replyImmediately(wrongChannel(person, what, command !== undefined && command.role !== 'viewer'));
-      if (!command) return replyImmediately(unknownWordMessage(typed, [...commands.keys()]));
+      if (!channels().includes(channel))
+        return answer(wrongChannelMessage(channels()), () =>
+          auditWrongChannel(person, what, command !== undefined && command.role !== 'viewer'),
+        );
+      if (!command) return answer(unknownWordMessage(typed, [...commands.keys()]));
       const parsed = command.read(rest);
-      if (!parsed.ok) return replyImmediately(badLineMessage(parsed.line, command.usage));
+      if (!parsed.ok) return answer(badLineMessage(parsed.line, command.usage));
 
       const { immediateReply, worksWithoutMembership, isHeavy = false, isAudited, role = command.role } = parsed.value;
       const isRead = role === 'viewer';
@@ -215,11 +218,14 @@ export function createIntake(ports: {
       const quickPermission: Permission | undefined = !known && role === 'stopper' ? { ok: true } : known;
       if (quickPermission && !quickPermission.ok) {
         const refusal = permissionRefusalMessage(quickPermission.refusal);
-        if (request.isAudited) ports.audit({ who: person, what, outcome: outcomeOf(refusal) });
-        return replyImmediately(refusal);
+        return answer(refusal, () => {
+          if (request.isAudited) ports.audit({ who: person, what, outcome: outcomeOf(refusal) });
+        });
       }
-      if (quickPermission && immediateReply) await replyImmediately(immediateReply);
-      else await acknowledge();
+      // When the acknowledgement fails, Slack shows the person an error. The request is executed all the same.
+      const isAcknowledged = await acknowledge(quickPermission && immediateReply);
+      if (role !== 'stopper' && !(await claim(deliveryId))) return;
+      if (!isAcknowledged && quickPermission && immediateReply) await reply(immediateReply);
 
       await execute(request, async (noteOutcome) => {
         const permission = quickPermission ?? (await checking);
@@ -242,8 +248,16 @@ export function createIntake(ports: {
       const what = `the button ${actionId}${value === '' ? '' : ` of ${value}`}`;
       const isRead = action?.role === 'viewer' && !action.changesState;
       const isAudited = !isRead || (action?.isAudited ?? false);
-      const isAllowedHere = channels.includes(channel) || (action?.inDirectMessages && channel.startsWith('D'));
-      if (!isAllowedHere) return reply(wrongChannel(person, what, isAudited));
+      if (action?.role !== 'stopper' && !(await claim(incoming.deliveryId))) return;
+      const isAllowedHere = channels().includes(channel) || (action?.inDirectMessages && channel.startsWith('D'));
+      if (!isAllowedHere) {
+        auditWrongChannel(person, what, isAudited);
+        return reply(wrongChannelMessage(channels()));
+      }
+      if (incoming.foreign) {
+        if (isAudited) ports.audit({ who: person, what, outcome: 'refused: the button is of another pipeline' });
+        return reply(foreignButtonMessage(incoming.foreign.pipeline));
+      }
       if (!action)
         return reply(
           refuseWith(
@@ -258,19 +272,22 @@ export function createIntake(ports: {
     },
 
     async submission(incoming) {
-      const { person, callbackId, acknowledge } = incoming;
+      const { person, callbackId, deliveryId, acknowledge } = incoming;
       const form = ports.forms.get(callbackId);
       const submission = form?.read(incoming);
       if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
       const what = `the form ${callbackId}`;
-      if (!form || !submission || !channels.includes(submission.channel)) {
+      if (!form || !submission || !channels().includes(submission.channel)) {
         const refusal = submission
-          ? wrongChannel(person, what, true)
+          ? wrongChannelMessage(channels())
           : refuseWith('Nothing was done: this form is from an older version of the bot.', 'Open it again.');
-        return void (await acknowledge({ view: refusalView('Nothing was done', refusal.text.split('\n')) }));
+        await acknowledge({ view: refusalView('Nothing was done', refusal.text.split('\n')) });
+        if (submission && deduplicator.isNew(deliveryId) && (await claim(deliveryId)))
+          auditWrongChannel(person, what, true);
+        return;
       }
       await acknowledge(submission.kind === 'next' ? { view: submission.view } : undefined);
-      if (!deduplicator.isNew(incoming.deliveryId)) return;
+      if (!deduplicator.isNew(deliveryId) || !(await claim(deliveryId))) return;
       const { channel } = submission;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
       await execute(

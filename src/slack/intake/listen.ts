@@ -1,46 +1,64 @@
 import type { App } from '@slack/bolt';
+import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { ChannelIds } from '../client/channel-ids.ts';
-import type { Chat } from '../client/chat.ts';
 import { postToResponseUrl } from '../client/response-url.ts';
-import type { Home } from '../home/home.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
+import { nameMessage, nameView } from '../messages/kit/pipeline-name.ts';
 import { viewWithinLimits } from '../messages/kit/view-limits.ts';
-import type { IncomingClick, Intake } from './dispatch.ts';
+import type { IncomingClick } from './dispatch.ts';
 import { type ClickPayload, clickSchema, commandSchema, submissionSchema, suggestionSchema } from './payloads.ts';
-import type { Suggest } from './suggestions.ts';
+import type { RequestTarget, Router } from './route.ts';
 
 interface ListenPorts {
-  readonly intake: Intake;
-  readonly suggest: Suggest;
-  readonly chat: Pick<Chat, 'postEphemeral' | 'removeButtons' | 'post'>;
-  /** The channel in which a click on the Home tab acts. */
-  readonly homeChannel: string;
-  readonly home: Pick<Home, 'opened'>;
-  readonly channelIds: Pick<ChannelIds, 'known' | 'changed'>;
+  readonly router: Router;
+  readonly home: HomeTabs;
+  readonly channelIds: Pick<ChannelIds, 'changed'>;
   readonly logger: Logger;
   readonly track: (work: Promise<void>) => Promise<void>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly noteAcknowledgement: NoteAcknowledgement;
 }
 
-/** Registers with Bolt one listener per kind of envelope. Each reads the payload and hands it to the intake. */
-export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 'options'>, ports: ListenPorts): void {
-  const { intake, logger, track, channelIds } = ports;
-  const replies = createReplies(ports);
+/** What Slack waits for, and how long it waited for the acknowledgement, ms. */
+export type NoteAcknowledgement = (request: 'command' | 'click' | 'form' | 'suggestion', waitedMs: number) => void;
 
-  /** False if Slack did not get the acknowledgement, as between two connections: the request is executed all the same. */
-  async function acknowledge(ack: () => Promise<void>): Promise<boolean> {
-    try {
-      await ack();
-      return true;
-    } catch (error) {
-      logger.warn({ err: error }, 'An acknowledgement did not reach Slack.');
-      return false;
-    }
+/** The Home tabs, of whichever pipeline each person sees. */
+export interface HomeTabs {
+  opened(person: string): void;
+  /** The person chose which pipeline to see. */
+  chose(person: string, pipeline: string): void;
+}
+
+/** The action id of the menu on the Home tab that chooses the pipeline. */
+export const CHOOSE_PIPELINE = 'home_pipeline';
+
+/** Registers with Bolt one listener per kind of envelope. Each reads the payload and hands it to the pipeline it is for. */
+export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 'options'>, ports: ListenPorts): void {
+  const { router, logger, track } = ports;
+
+  /**
+   * Acknowledges a request that arrived now. False if Slack did not get the acknowledgement, as between two connections: the
+   * request is executed all the same.
+   */
+  function acknowledgementOf(request: Parameters<NoteAcknowledgement>[0]) {
+    const arrivedAt = ports.clock.now();
+    return async (ack: () => Promise<void>): Promise<boolean> => {
+      try {
+        await ack();
+        ports.noteAcknowledgement(request, ports.clock.now() - arrivedAt);
+        return true;
+      } catch (error) {
+        logger.warn({ err: error }, 'An acknowledgement did not reach Slack.');
+        return false;
+      }
+    };
   }
 
   app.command('/rescan', async ({ ack, body }) => {
+    const acknowledge = acknowledgementOf('command');
     const {
       user_id: person,
       channel_id: channelId,
@@ -48,9 +66,10 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 
       trigger_id: triggerId,
       response_url,
     } = commandSchema.parse(body);
-    const channel = await channelIds.known(channelId);
+    const { target, channel } = await router.ofChannel(channelId);
+    const replies = createReplies(target, logger);
     await track(
-      intake.command({
+      target.intake.command({
         person,
         channel,
         text,
@@ -60,7 +79,7 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 
         acknowledge: (message) =>
           acknowledge(() => {
             if (!message) return ack();
-            const fitted = withinLimits(message);
+            const fitted = withinLimits(nameMessage(message, target.name));
             return ack({ response_type: 'ephemeral', text: fitted.text, blocks: [...fitted.blocks] });
           }),
       }),
@@ -68,17 +87,33 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 
   });
 
   app.action({ type: 'block_actions' }, async ({ ack, body }) => {
+    const acknowledge = acknowledgementOf('click');
     const payload = clickSchema.parse(body);
-    const { channel_id } = payload.container;
-    const channel = channel_id === undefined ? undefined : await channelIds.known(channel_id);
-    const click = readClick(payload, channel, ports, replies);
-    if (click) await track(intake.click({ ...click, acknowledge: () => acknowledge(ack) }));
+    const { container, view, user, actions } = payload;
+    const [action] = actions;
+    const isHome = view?.type === 'home';
+    const chosen = action?.action_id === CHOOSE_PIPELINE ? action.selected_option?.value : undefined;
+    if (isHome && chosen !== undefined) {
+      await acknowledge(ack);
+      return ports.home.chose(user.id, chosen);
+    }
+    if (!isHome && container.channel_id === undefined) return void (await acknowledge(ack));
+    const { target, channel, foreign } = await router.ofClick({
+      channelId: isHome ? undefined : container.channel_id,
+      blockId: action?.block_id,
+      viewCallbackId: isHome ? (view.callback_id ?? '') : undefined,
+    });
+    const click = readClick(payload, channel, target, logger);
+    if (click)
+      await track(target.intake.click({ ...click, ...defined({ foreign }), acknowledge: () => acknowledge(ack) }));
     else await acknowledge(ack);
   });
 
   app.options<'block_suggestion'>({ type: 'block_suggestion' }, async ({ ack, body }) => {
-    const { user, action_id: actionId, value: typed } = suggestionSchema.parse(body);
-    const options = await ports.suggest({ person: user.id, actionId, typed });
+    const acknowledge = acknowledgementOf('suggestion');
+    const { user, action_id: actionId, value: typed, view } = suggestionSchema.parse(body);
+    const { target } = router.ofView(view?.callback_id ?? '');
+    const options = await target.suggest({ person: user.id, actionId, typed });
     await acknowledge(() => ack({ options: [...options] }));
   });
 
@@ -87,15 +122,18 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 
   });
 
   app.event('channel_id_changed', async ({ event }) => {
-    await channelIds.changed(event.old_channel_id, event.new_channel_id);
+    await ports.channelIds.changed(event.old_channel_id, event.new_channel_id);
   });
 
   app.view({ type: 'view_submission' }, ({ ack, body }) => {
+    const acknowledge = acknowledgementOf('form');
     const { user, trigger_id, view } = submissionSchema.parse(body);
+    const { target, callbackId } = router.ofView(view.callback_id);
+    const replies = createReplies(target, logger);
     return track(
-      intake.submission({
+      target.intake.submission({
         person: user.id,
-        callbackId: view.callback_id,
+        callbackId,
         privateMetadata: view.private_metadata,
         viewId: view.id,
         values: view.state.values,
@@ -107,7 +145,7 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 
             if (!answer) return ack();
             return 'errors' in answer
               ? ack({ response_action: 'errors', errors: { ...answer.errors } })
-              : ack({ response_action: 'update', view: viewWithinLimits(answer.view) });
+              : ack({ response_action: 'update', view: viewWithinLimits(nameView(answer.view, target.name)) });
           }),
       }),
     );
@@ -125,7 +163,10 @@ interface Replies {
   direct(person: string): Reply;
 }
 
-function createReplies({ chat, logger }: Pick<ListenPorts, 'chat' | 'logger'>): Replies {
+function createReplies(
+  { chat, name }: Pick<RequestTarget, 'chat' | 'name'>,
+  logger: Pick<Logger, 'warn' | 'debug'>,
+): Replies {
   const onError = (person: string) => (error: unknown) =>
     logger.warn({ err: error, person }, 'A reply did not reach the person.');
   const replies: Replies = {
@@ -135,7 +176,7 @@ function createReplies({ chat, logger }: Pick<ListenPorts, 'chat' | 'logger'>): 
       const fallBack = replies.ephemeral(channel, person, threadTs);
       if (responseUrl === undefined) return fallBack(message);
       try {
-        await postToResponseUrl(responseUrl, message, defined({ threadTs }));
+        await postToResponseUrl(responseUrl, nameMessage(message, name), defined({ threadTs }));
       } catch (error) {
         logger.debug({ err: error }, 'A response_url refused a reply.');
         await fallBack(message);
@@ -151,12 +192,14 @@ function createReplies({ chat, logger }: Pick<ListenPorts, 'chat' | 'logger'>): 
 /** The click of a payload; undefined if it has no button or no message of ours. */
 function readClick(
   { user, trigger_id: triggerId, response_url, container, actions, message, view }: ClickPayload,
-  channel: string | undefined,
-  { chat, homeChannel, logger }: ListenPorts,
-  replies: Replies,
+  channel: string,
+  target: RequestTarget,
+  logger: Logger,
 ): Omit<IncomingClick, 'acknowledge'> | undefined {
   const [action] = actions;
   if (!action) return;
+  const { chat, name } = target;
+  const replies = createReplies(target, logger);
   const click = {
     person: user.id,
     actionId: action.action_id,
@@ -168,14 +211,14 @@ function readClick(
   if (view?.type === 'home')
     return {
       ...click,
-      message: { channel: homeChannel, ts: '' },
+      message: { channel, ts: '' },
       isEphemeral: true,
       removeButtons: async () => {},
       replaceMessage: async () => {},
       reply: replies.direct(user.id),
     };
   const { message_ts: ts, is_ephemeral: isEphemeral = false } = container;
-  if (channel === undefined || ts === undefined) return;
+  if (ts === undefined) return;
   return {
     ...click,
     message: { channel, ts },
@@ -188,9 +231,11 @@ function readClick(
     },
     async replaceMessage(replacement) {
       if (response_url === undefined) return;
-      await postToResponseUrl(response_url, replacement, { replace: true }).catch((error: unknown) => {
-        logger.warn({ err: error }, 'A message could not be replaced.');
-      });
+      await postToResponseUrl(response_url, nameMessage(replacement, name), { replace: true }).catch(
+        (error: unknown) => {
+          logger.warn({ err: error }, 'A message could not be replaced.');
+        },
+      );
     },
     reply: replyToClick({ channel, person: user.id, responseUrl: response_url, container, message }, replies),
   };

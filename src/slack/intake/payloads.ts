@@ -16,7 +16,7 @@ export const clickSchema = z.looseObject({
   user: z.looseObject({ id: z.string() }),
   trigger_id: z.string(),
   response_url: z.string().optional(),
-  view: z.looseObject({ type: z.string() }).optional(),
+  view: z.looseObject({ type: z.string(), callback_id: z.string().optional() }).optional(),
   container: z.looseObject({
     type: z.string(),
     message_ts: z.string().optional(),
@@ -34,7 +34,15 @@ export const clickSchema = z.looseObject({
     })
     .optional(),
   actions: z
-    .array(z.looseObject({ action_id: z.string(), value: z.string().optional(), action_ts: z.string().optional() }))
+    .array(
+      z.looseObject({
+        action_id: z.string(),
+        block_id: z.string().optional(),
+        value: z.string().optional(),
+        action_ts: z.string().optional(),
+        selected_option: z.looseObject({ value: z.string() }).nullish(),
+      }),
+    )
     .min(1),
 });
 export type ClickPayload = z.infer<typeof clickSchema>;
@@ -43,6 +51,7 @@ export const suggestionSchema = z.looseObject({
   user: z.looseObject({ id: z.string() }),
   action_id: z.string(),
   value: z.string().default(''),
+  view: z.looseObject({ callback_id: z.string().default('') }).optional(),
 });
 
 export const submissionSchema = z.looseObject({

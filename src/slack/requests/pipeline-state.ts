@@ -4,11 +4,14 @@ import type { DeployControl, DeployView } from '../../checklist/contracts/step-c
 import type { TableControl, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
+import type { Schedules } from '../../checklist/schedules/schedules.ts';
 import type { Checklist } from '../../checklist/steps/checklist.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { FaultError } from '../../pipeline/fault.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunEvent, RunSnapshot } from '../../run/model/types.ts';
+import type { ShownFiring } from '../messages/schedules/schedule-messages.ts';
 
 /** Everything that is going on in the pipeline: what status, Home and the question before a stop are made from. */
 export interface PipelineState {
@@ -24,6 +27,8 @@ export interface PipelineState {
   readonly approvals: readonly Approval[];
   /** The steps, with those in progress. */
   readonly view: ChecklistView;
+  /** What the schedules start next (epoch ms); absent where no schedule is on. */
+  readonly nextFiring?: ShownFiring;
   /** How far the clock of the machine is ahead of AWS's, ms; negative when it is behind. */
   readonly machineAheadMs: number;
 }
@@ -52,6 +57,7 @@ export function createPipelineStates(ports: {
   deploys: Pick<DeployControl, 'inProgress' | 'openApprovals'>;
   checklist: Pick<Checklist, 'view'>;
   autopilot: Pick<AutopilotControl, 'current'>;
+  schedules: Pick<Schedules, 'nextFiring'>;
   clock: Pick<Clock, 'now'>;
   machineAheadMs: () => number;
 }): PipelineStates {
@@ -60,9 +66,15 @@ export function createPipelineStates(ports: {
   const note = (facts: Omit<LastKnown, 'at'>) => {
     known = { ...facts, at: clock.now() };
   };
+  /** A schedule that this version cannot read hides nothing that runs. */
+  const readNextFiring = () =>
+    ports.schedules.nextFiring().catch((error: unknown) => {
+      if (error instanceof FaultError) return 'unread' as const;
+      throw error;
+    });
   return {
     async read() {
-      const [run, job, deploy, piloting, ofTable, ofDeploys, view] = await Promise.all([
+      const [run, job, deploy, piloting, ofTable, ofDeploys, view, nextFiring] = await Promise.all([
         runs.current(),
         tables.current(),
         deploys.inProgress(),
@@ -70,6 +82,7 @@ export function createPipelineStates(ports: {
         tables.openApprovals(),
         deploys.openApprovals(),
         checklist.view(),
+        readNextFiring(),
       ]);
       const approvals = [...ofTable, ...ofDeploys].sort((one, other) => one.requestedAt - other.requestedAt);
       note(defined({ run, job }));
@@ -79,7 +92,7 @@ export function createPipelineStates(ports: {
         approvals,
         view,
         machineAheadMs,
-        ...defined({ run, job, deploy, autopilot: isPiloting ? piloting : undefined }),
+        ...defined({ run, job, deploy, autopilot: isPiloting ? piloting : undefined, nextFiring }),
       };
     },
     lastKnown: () => known,

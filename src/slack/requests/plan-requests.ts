@@ -1,7 +1,8 @@
 import type { StartControl } from '../../checklist/contracts/result-control.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
-import type { ImageSelection, PaceSetting } from '../../run/model/types.ts';
+import type { EngineKind, ImageSelection, PaceSetting } from '../../run/model/types.ts';
+import { coversEverything, describeScope, type Scope } from '../../run/scope/scope.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
 import type { Requester } from '../commands/command.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
@@ -21,19 +22,33 @@ export interface PlanningPorts {
 }
 
 /** What a plan is made for. */
-type PlanRequest = { readonly selection: ImageSelection; readonly paceSetting: PaceSetting; readonly keep?: boolean };
+interface PlanRequest {
+  readonly selection: ImageSelection;
+  readonly paceSetting: PaceSetting;
+  readonly keep?: boolean;
+  readonly engine?: EngineKind;
+}
 
 /** How long after its start a listing that takes long is reported, ms. */
 const STILL_LISTING_MS = [10_000, 60_000, 300_000];
 
-/** Plans a run and posts its preview in the channel. Returns a message only if there is no plan. */
+/**
+ * Plans a run and posts its preview in the channel. Returns a message only if there is no plan. `scope`: what the plan must cover;
+ * the checklist may have been closed, or got another scope, since it was set.
+ */
 export async function planAndShow(
   request: PlanRequest,
   requester: Requester,
   ports: PlanningPorts,
+  scope?: Scope,
 ): Promise<Message | undefined> {
   const planned = await makePlan(request, requester, ports);
   if ('refused' in planned) return planned.refused;
+  const { runId, selection } = planned.plan;
+  if (scope && !coversEverything(scope.criteria) && selection.scope?.id !== scope.id) {
+    await ports.runs.cancelPlan(runId, requester.person);
+    return startRefusalMessage({ reason: 'scope-changed', asked: describeScope(scope.criteria) });
+  }
   return showPlan(planned.plan, requester, ports);
 }
 

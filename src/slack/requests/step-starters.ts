@@ -7,7 +7,7 @@ import type { DeployForms } from '../forms/deploy-forms.ts';
 import type { TableForms } from '../forms/table-forms.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
 import { type PlanningPorts, planAndShow } from './plan-requests.ts';
-import type { ResultRequests } from './result-requests.ts';
+import type { ResultRequests } from './results/result-requests.ts';
 
 /** What the button of each step does: the same as its command. */
 export function stepStarters(ports: {

@@ -103,10 +103,13 @@ export function createAutopilotThread(ports: {
             to: 'channel',
             message: needsPersonMessage(record, event.blocker),
             during: WAITS_FOR_PERSON,
+            notify: { event: 'fault', starters: [record.by] },
           });
         case 'finished': {
           const about = { validation: validationOf(event.view), head: await readAuditHead() };
-          await alerts.put(record.id, { to: 'channel', message: receiptMessage(record, event.run, about) });
+          const message = receiptMessage(record, event.run, about);
+          const notify = { event: 'finished', starters: [record.by] } as const;
+          await alerts.put(record.id, { to: 'channel', message, notify });
           return liveMessages.show({ record, view: event.view });
         }
       }

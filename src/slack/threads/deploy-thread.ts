@@ -1,7 +1,7 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { DeployControl, DeployEvent, DeployView } from '../../checklist/contracts/step-control.ts';
 import type { Chat, MessageLocation } from '../client/chat.ts';
-import { classifySlackError } from '../client/slack-errors.ts';
+import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import {
   deployApprovalMessage,
@@ -18,6 +18,7 @@ import {
 } from '../messages/checklist/deploy-message.ts';
 import type { Message } from '../messages/kit/message.ts';
 import type { WhoApproves } from '../messages/table/approval-message.ts';
+import { deniedNotice } from '../notifications/targets.ts';
 
 /** Shows each deploy and rollback in one message of its channel. */
 export interface DeployThread {
@@ -69,6 +70,12 @@ export function createDeployThread(ports: {
     } catch (error) {
       const failure = classifySlackError(error);
       if (failure.kind !== 'refused') throw error;
+      // Stored until the channel is open again.
+      if (isPostingForbidden(failure.code))
+        return ports.alerts.put(
+          id,
+          location ? { to: 'edit', at: location, message } : { to: 'channel', message, once: 'end' },
+        );
       onError(error, `Slack refuses the message of deploy ${id}. It is posted anew.`);
       return void (await chat.post(channel, message).catch((again: unknown) => {
         if (classifySlackError(again).kind !== 'refused') throw again;
@@ -89,7 +96,7 @@ export function createDeployThread(ports: {
       onError(error, 'Slack refuses to edit the message of a request.');
     });
     const message = deployRequestEndedMessage(approval);
-    if (message) await ports.alerts.put(id, { to: 'thread', message });
+    if (message) await ports.alerts.put(id, { to: 'thread', message, ...deniedNotice(approval) });
   }
 
   return {

@@ -10,7 +10,7 @@ import type { Requester } from '../commands/command.ts';
 import { code } from '../messages/kit/escape.ts';
 import { type Message, refuseWith, say } from '../messages/kit/message.ts';
 import { type Following, followLostMessage, followMessage } from '../messages/results/log-message.ts';
-import type { FilePlaces } from '../requests/file-places.ts';
+import type { FilePlaces } from '../requests/results/file-places.ts';
 import { createLogLinePoster } from './log-line-poster.ts';
 
 export interface FollowRequest {

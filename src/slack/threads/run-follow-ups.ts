@@ -20,8 +20,8 @@ import { resultRefusalMessage } from '../messages/refusals/result-refusals.ts';
 import { diagnosisMessage } from '../messages/results/diagnosis-message.ts';
 import { diffMessage } from '../messages/results/diff-message.ts';
 import { reportMessage } from '../messages/results/report-message.ts';
-import type { FileLocation, ResultFiles } from '../requests/result-files.ts';
-import { firstEntries } from '../requests/result-requests.ts';
+import type { FileLocation, ResultFiles } from '../requests/results/result-files.ts';
+import { firstEntries } from '../requests/results/result-requests.ts';
 
 /** The ends of a run that have a follow-up. */
 const ENDS_WITH_FOLLOW_UP = ['completed', 'stopped', 'tripped'] as const;

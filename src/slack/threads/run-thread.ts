@@ -11,6 +11,7 @@ import type { FindLocation } from '../delivery/message-locations.ts';
 import type { RunHeads } from '../delivery/run-heads.ts';
 import { alertOf, endOfEarlyAlert } from '../messages/run/alerts.ts';
 import { progressPost } from '../messages/run/run-message.ts';
+import { runNotice } from '../notifications/run-notice.ts';
 
 /** Shows the runs in Slack: in their live message, in its thread, and in the channel. */
 export interface RunThread {
@@ -43,6 +44,8 @@ export function createRunThread(ports: {
   heads: RunHeads;
   /** Whether an interrupted run continues without a person. */
   autoResume: boolean;
+  /** Whether this process has the lease of runs. */
+  drivesRuns: () => boolean;
   onError: (error: unknown, message: string) => void;
 }): RunThread {
   const { liveMessages, autoResume, onError } = ports;
@@ -64,7 +67,7 @@ export function createRunThread(ports: {
     }
   }
   const posting = createSingleFlight(async () => {
-    if (running && !running.draining) await postProgressOf(running);
+    if (running && !running.draining && ports.drivesRuns()) await postProgressOf(running);
   });
 
   return {
@@ -74,8 +77,10 @@ export function createRunThread(ports: {
       else if (running?.runId === snapshot.runId) running = undefined;
       liveMessages.show(snapshot);
       const options = { resumesByItself: autoResume };
-      const alert = alertOf(event, options);
-      if (!alert) return undefined;
+      const shown = alertOf(event, options);
+      if (!shown) return undefined;
+      const notify = runNotice(event, shown);
+      const alert = { ...shown, ...(notify && { notify }) };
       const { runId } = snapshot;
       // The early alert is edited in any case, so its buttons need no record of their own.
       const stored = [ports.alerts.put(runId, alert.isEarly ? alert : { ...alert, ...buttonState(event) })];

@@ -15,6 +15,7 @@ import {
   resumedJobMessage,
   startedJobMessage,
 } from '../messages/table/table-messages.ts';
+import { deniedNotice, type NotifyEvent } from '../notifications/targets.ts';
 import { postApproval } from '../requests/show-approval.ts';
 
 /** A job as its live message shows it. */
@@ -52,10 +53,12 @@ export function createTableThread(ports: {
   const latest = new Map<string, ShownJob>();
 
   /** Stores the end of a job for delivery before anything else: the channel must hear it. */
-  async function end(job: TableJob, message: Message, sign = ''): Promise<void> {
+  async function end(job: TableJob, message: Message, event?: NotifyEvent, sign = ''): Promise<void> {
     // First, so that the alert finds the message of a backup, which has no request.
     if (job.liveMessage) ports.locations.add(job.id, job.liveMessage);
-    await alerts.put(job.id, { to: 'channel', message });
+    const notify = event && { notify: { event, starters: [job.by] } };
+    // A copy of the bot that finds the stored end before this process has forgotten the job reports it, too.
+    await alerts.put(job.id, { to: 'channel', message, once: 'end', ...notify });
     const ended = say(`${sign}${firstLine(message)}`);
     const at = ports.locations.find(job.id);
     // Stored, so that the message does not show a job in progress for ever if this process dies now.
@@ -95,7 +98,7 @@ export function createTableThread(ports: {
 
   async function showDecision(approval: Approval): Promise<void> {
     const message = requestEndedMessage(approval);
-    if (message) await alerts.put(approval.id, { to: 'thread', message });
+    if (message) await alerts.put(approval.id, { to: 'thread', message, ...deniedNotice(approval) });
     await editRequest(approval).catch((error: unknown) => onError(error, 'an approval message was not edited'));
   }
 
@@ -113,15 +116,21 @@ export function createTableThread(ports: {
           return liveMessages.show({ job, progress });
         }
         case 'finished':
-          return end(event.job, finishedMessage(event.job, event.result, event.elapsedMs), ':white_check_mark: ');
+          return end(
+            event.job,
+            finishedMessage(event.job, event.result, event.elapsedMs),
+            'finished',
+            ':white_check_mark: ',
+          );
         case 'stopped':
-        case 'failed':
           return end(event.job, brokenOffMessage(event));
+        case 'failed':
+          return end(event.job, brokenOffMessage(event), 'fault');
         case 'interrupted': {
           const { job, next } = event;
           // First, and it may throw: the event then comes again. A request with a message was posted before.
           if (next.ok && next.value.ts === undefined) await postApproval(next.value, ports);
-          return end(job, interruptedMessage(event));
+          return end(job, interruptedMessage(event), 'fault');
         }
         case 'function-released':
           return alerts.put(event.released.functionName, { to: 'channel', message: functionMessage(event) });

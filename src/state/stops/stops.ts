@@ -1,4 +1,4 @@
-import type { ControlTable } from '../control-table.ts';
+import type { ControlTable } from '../table/control-table.ts';
 
 /** Requests to stop something that another process of the bot may be doing: a click can reach any process. */
 export interface Stops {

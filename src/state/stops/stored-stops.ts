@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import { within } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { parseJson } from '../../lib/json.ts';
@@ -18,9 +19,11 @@ const stopSchema = z.object({
   fence: z.number().exactOptional(),
   /** The table job that it is for; then it is for no run. */
   jobId: z.string().exactOptional(),
+  /** The state of the run, where it halted by itself: the one who stores it knows its form. */
+  state: z.unknown().optional(),
 });
 
-/** A request to halt a run, or to stop a table job, that could not be stored in the control table. */
+/** A request to halt a run, or to stop a table job, or the halt of a run by itself, that could not be stored in the control table. */
 export type StoredStop = Readonly<z.infer<typeof stopSchema>>;
 
 /** The requests that are stored at one moment, so that exactly these can be removed. */
@@ -72,16 +75,11 @@ export function createStoredStops(parts: {
   /** @throws FaultError or any other error, also when S3 does not answer in time */
   async function write(Body: string, IfMatch?: string): Promise<void> {
     const given = new AbortController();
-    const writing = s3
-      .send(new PutObjectCommand({ ...object, Body, ContentType: 'application/json', ...defined({ IfMatch }) }), {
-        abortSignal: given.signal,
-      })
-      .then(() => 'written' as const);
-    const late = clock.sleep(TIMEOUT_MS, given.signal).then(() => 'late' as const);
+    const put = new PutObjectCommand({ ...object, Body, ContentType: 'application/json', ...defined({ IfMatch }) });
     try {
-      if ((await Promise.race([writing, late])) === 'late') throw new Error(`S3 did not answer in ${TIMEOUT_MS} ms`);
+      const written = await within(clock, TIMEOUT_MS, s3.send(put, { abortSignal: given.signal }));
+      if (!written) throw new Error(`S3 did not answer in ${TIMEOUT_MS} ms`);
     } catch (error) {
-      writing.catch(() => {});
       // Another request took the place of the one that was to be removed.
       if (IfMatch !== undefined && isReplaced(error)) return;
       throw asFaultError(error, { service: 's3', action: 's3:PutObject', resource: bucket });

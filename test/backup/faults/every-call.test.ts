@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { RestoreDigestMismatchError } from '../../../src/backup/errors.ts';
+import { FAULTS_TIMEOUT_MS, FULL } from '../../support/fault-forms.ts';
 import type { Call, Fate } from '../../support/memory/aws/clients.ts';
 import { s3Error } from '../../support/memory/aws/s3.ts';
-import { createFaultWorld, EDITS, FAULTS_TIMEOUT_MS, type FaultWorld, FULL } from './fault-world.ts';
+import { createFaultWorld, EDITS, type FaultWorld } from './fault-world.ts';
 
 type Ports = FaultWorld['undisturbed'];
 const OPERATIONS = ['flush', 'restore'] as const;
@@ -53,7 +54,7 @@ test.each(OPERATIONS)(
     const calls = await callsOf(operation);
     expect(calls).toBeGreaterThan(40);
     for (const fate of ['not-sent', 'answer-lost'] as const)
-      for (let number = 1; number <= calls; number += FULL ? 1 : 5) {
+      for (let number = 1; number <= calls; number += FULL ? 1 : 13) {
         const { world } = await runToTheEnd(operation, (call, { edit }) => {
           // The record that is edited right after the loss is the one that a repetition meets.
           if (call.number === number + 1) edit('in-map', number % 14);
@@ -99,7 +100,7 @@ test.each(OPERATIONS)(
   async (operation) => {
     const calls = await callsOf(operation);
     for (const kind of EDITS)
-      for (let number = 1; number <= calls; number += FULL ? 7 : 21) {
+      for (let number = 1; number <= calls; number += FULL ? 7 : 63) {
         const { world } = await runToTheEnd(operation, (call, { edit }) => {
           if (call.number >= number && call.number < number + 7) edit(kind, call.number % 14);
           return undefined;

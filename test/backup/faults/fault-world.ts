@@ -6,15 +6,12 @@ import { restoreBackup } from '../../../src/backup/restore/restore.ts';
 import { parseLine } from '../../../src/backup/verify/read-file.ts';
 import { makeBackup } from '../../../src/backup/write/make-backup.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { type Call, createMemoryAws, type Fate } from '../../support/memory/aws/clients.ts';
 import { memoryJobs } from '../../support/memory/memory-jobs.ts';
 
-/** FAULTS=full plays every fault and many more schedules; without it a part of them, for `npm test`. */
-export const FULL = process.env.FAULTS === 'full';
-/** Of one test, on a machine that is busy with other work. */
-export const FAULTS_TIMEOUT_MS = FULL ? 1_800_000 : 120_000;
 export const TABLE = 'Timesheets';
 const RECORDS = 14;
 const WRITES = new Set(['TransactWriteItems', 'BatchWriteItem', 'PutItem', 'DeleteItem', 'UpdateItem']);
@@ -174,7 +171,7 @@ export function createFaultWorld() {
   function life(interfere: (call: Call) => Fate) {
     const clients = aws.clients({ before: interfere });
     const location = { s3: clients.s3, bucket: 'backups', prefix: 'bot/' };
-    return { dynamodb: clients.dynamodb, location, clock, random: Math.random, jobs };
+    return { dynamodb: clients.dynamodb, location, profile: TIMESHEETS, clock, random: Math.random, jobs };
   }
   const undisturbed = life(() => undefined);
 

@@ -6,9 +6,10 @@ import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import { restoreBackup } from '../../../src/backup/restore/restore.ts';
 import { makeBackup } from '../../../src/backup/write/make-backup.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { describeTable } from '../../../src/pipeline/table/table.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 
 /** One operation in a process of its own, for a test to kill or to stop. The first argument says which, as JSON. */
 const setting = z
@@ -29,7 +30,14 @@ const dynamodb = new DynamoDBClient({ ...local, maxAttempts: 1, endpoint: settin
 const s3 = new S3Client({ ...local, endpoint: setting.s3Url, forcePathStyle: true });
 const control = await openControlTable({ dynamodb, tableName: 'control', clock: systemClock });
 const location = { s3, bucket: 'backups', prefix: 'bot/' };
-const ports = { dynamodb, location, clock: systemClock, random: Math.random, jobs: controlTableJobs(control) };
+const ports = {
+  dynamodb,
+  location,
+  profile: TIMESHEETS,
+  clock: systemClock,
+  random: Math.random,
+  jobs: controlTableJobs(control),
+};
 const { table, backupId, recordsPerSwap, leaseMs } = setting;
 
 let mayWrite = () => {};

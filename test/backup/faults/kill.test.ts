@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listBackups } from '../../../src/backup/catalogue/catalogue.ts';
+import { findBackup, listBackups } from '../../../src/backup/catalogue/catalogue.ts';
 import { listKeys } from '../../../src/backup/catalogue/location.ts';
 import { parseLine } from '../../../src/backup/verify/read-file.ts';
 import { readBack } from '../../../src/backup/verify/verify.ts';
@@ -15,11 +15,11 @@ import { scanTable } from '../../../src/pipeline/table/scan.ts';
 import { type Call, startFaultProxy } from '../../support/aws/fault-proxy.ts';
 import { putItems } from '../../support/aws/items.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
+import { FAULTS_TIMEOUT_MS, FULL } from '../../support/fault-forms.ts';
 import { type BackupWorld, startBackupWorld } from '../backup-rig.ts';
-import { FAULTS_TIMEOUT_MS, FULL } from './fault-world.ts';
 
 /** Points at which each operation is killed. */
-const KILLS = FULL ? 20 : 2;
+const KILLS = FULL ? 20 : 1;
 const RECORDS = 160;
 const LEASE_MS = 600;
 const script = fileURLToPath(new URL('./kill-child.ts', import.meta.url));
@@ -135,7 +135,8 @@ test(
         if (left === 0) child?.kill('SIGKILL');
       };
       expect(await run({ operation: 'backup', table }, kill9)).toMatchObject({ signal: 'SIGKILL' });
-      for (const record of await listBackups(world.location)) await readBack(world.location, record);
+      for (const { id } of await listBackups(world.location))
+        await readBack(world.location, await findBackup(world.location, id));
     }
     expect(await run({ operation: 'backup', table })).toMatchObject({ code: 0 });
     const [newest] = await listBackups(world.location);

@@ -7,19 +7,11 @@ import { readBack } from '../../../src/backup/verify/verify.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import { canonicalItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
+import { FAULTS_TIMEOUT_MS, FULL } from '../../support/fault-forms.ts';
 import type { Call, Fate } from '../../support/memory/aws/clients.ts';
-import {
-  createFaultWorld,
-  EDITS,
-  type EditKind,
-  FAULTS_TIMEOUT_MS,
-  type FaultWorld,
-  FULL,
-  isOfScope,
-  keyOf,
-} from './fault-world.ts';
+import { createFaultWorld, EDITS, type EditKind, type FaultWorld, isOfScope, keyOf } from './fault-world.ts';
 
-const SCHEDULES = FULL ? 1_000 : 40;
+const SCHEDULES = FULL ? 1_000 : 12;
 
 /** What happens right before a call: an edit by the writer, or something that happens to the call itself. */
 type Happening =

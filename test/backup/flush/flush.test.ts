@@ -358,7 +358,7 @@ test('A finished flush of the whole table marks its backup as used, which a chec
   expect(await usedBy()).toBeUndefined();
   await world.flush(table, id, { jobId: 'f-1' });
   expect(await usedBy()).toMatchObject({ jobId: 'f-1' });
-  await verifyBackup(world.location, await findBackup(world.location, id), () => 1);
+  await verifyBackup(world.location, await findBackup(world.location, id), () => 1, world);
   expect(await usedBy()).toMatchObject({ jobId: 'f-1' });
   await world.restore(table, id);
   expect(await usedBy()).toBeUndefined();

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createDigestSum } from '../../../src/backup/format/digest.ts';
+import { createDigestSum, sameDigest, versionId } from '../../../src/backup/format/digest.ts';
 import { canonicalItem, canonicalNumber, MalformedItemError } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 
@@ -43,6 +44,26 @@ test('The sum of a digest is exact modulo 2^256', () => {
     wanted = (wanted + BigInt(`0x${hash.toString('hex')}`)) % 2n ** 256n;
   }
   expect(sum.digest()).toEqual({ items: 300, sum: wanted.toString(16).padStart(64, '0') });
+});
+
+test('A digest has 64 digits, whatever its value', () => {
+  const sum = createDigestSum();
+  sum.addHash(Buffer.from('01'.padStart(64, '0'), 'hex'));
+  expect(sum.digest().sum).toBe('1'.padStart(64, '0'));
+});
+
+test('Two digests are the same when number and sum are', () => {
+  const digest = { items: 2, sum: 'ab' };
+  expect(sameDigest(digest, { ...digest })).toBe(true);
+  expect(sameDigest(digest, { ...digest, items: 3 })).toBe(false);
+  expect(sameDigest(digest, { ...digest, sum: 'ac' })).toBe(false);
+});
+
+test('The id of a version is the beginning of the SHA-256 of its canonical form', () => {
+  const wanted = createHash('sha256')
+    .update(canonicalItem(item(1)))
+    .digest('base64url');
+  expect(versionId(item(1))).toBe(wanted.slice(0, 22));
 });
 
 test('A set with an item twice has another digest than one with it once or not at all', () => {

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importLegacy, legacyLosses, parseLegacy } from '../../../src/backup/legacy/legacy.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { canonicalItem, sameItem } from '../../../src/pipeline/table/canonical.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
@@ -48,7 +49,7 @@ test('Versions with such names that a flush meets are saved in full, and a resto
     }),
     { numRuns: 10 },
   );
-}, 60_000);
+});
 
 test('A file of the runbook with such names is imported with all of them, or refused for the types that are not known', async () => {
   const typed = item(0, NAMES, 'x');
@@ -82,7 +83,7 @@ test('What a file of the runbook lost is named at any name', () => {
 });
 
 test('A record without an attribute of such a name does not have it', () => {
-  const key = { hash: 'ResourceName', range: 'toString' };
+  const key = { hash: 'ResourceName', range: 'toString', profile: TIMESHEETS };
   expect(kindOfRecord({ ResourceName: { S: 'a' } }, key)).toBe('entry');
   const parsed: Item = JSON.parse('{"a":{"S":"1"},"__proto__":{"S":"2"}}');
   expect(sameItem(parsed, { a: { S: '1' } })).toBe(false);

@@ -84,7 +84,7 @@ test('An export is followed until it is complete', async () => {
       return [200, { ExportDescription: looks < 3 ? { ExportStatus: 'IN_PROGRESS' } : done }];
     }),
   );
-  const exportArn = await startExport(dynamodb, { tableArn: arn, bucket: 'backups', prefix: 'bot/' });
+  const exportArn = await startExport(dynamodb, { tableArn: arn, bucket: 'backups', prefix: 'bot/', clientToken: 't' });
   const result = await followExport(dynamodb, exportArn, { clock: noWait, everyMs: 10_000 });
   expect(result).toEqual({ exportArn, items: 5, billedBytes: 9, manifestKey: 'm.json' });
   expect(looks).toBe(3);
@@ -94,7 +94,7 @@ test('An export without point-in-time recovery, and one that failed, are reporte
   const off = new DynamoDBClient(
     await serve(() => [400, { __type: 'com.amazonaws.dynamodb.v20120810#PointInTimeRecoveryUnavailableException' }]),
   );
-  const wanted = { tableArn: arn, bucket: 'backups', prefix: '' };
+  const wanted = { tableArn: arn, bucket: 'backups', prefix: '', clientToken: 't' };
   await expect(startExport(off, wanted)).rejects.toBeInstanceOf(PointInTimeRecoveryOffError);
   const failing = new DynamoDBClient(
     await serve(() => [200, { ExportDescription: { ExportStatus: 'FAILED', FailureCode: 'S3NoSuchBucket' } }]),

@@ -13,6 +13,7 @@ import { NotRecreatableError, TableInUseError } from '../../../src/backup/errors
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import { digestOfDescription } from '../../../src/pipeline/whole-table/description.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
+import { FAULTS_TIMEOUT_MS, FULL, pointsOf } from '../../support/fault-forms.ts';
 import { memoryJobs } from '../../support/memory/memory-jobs.ts';
 import { idOf, type RecreateWorld, startRecreateWorld, tablesOf } from './recreate-rig.ts';
 
@@ -307,38 +308,42 @@ test.each([
   expect((await world.describe(rich.table)).description).toEqual(rich.description);
 });
 
-// The test of on-demand tables has every call; here are those of auto scaling, which are as many again.
-test('A process that dies at any third call leaves a job that the next one finishes with the same auto scaling', async () => {
-  class Died extends Error {}
-  let isComplete = false;
-  let resumedAfterDeletion = 0;
-  for (let fatal = 2; !isComplete; fatal += 3) {
-    const rich = await scaled(ITEMS.slice(0, 2));
-    const jobs = memoryJobs();
-    let calls = 0;
-    const alive = () => {
-      calls += 1;
-      if (calls >= fatal) throw new Died();
-    };
-    const forgetting = await world.throughBoth({
-      async after({ operation, body }) {
-        if (operation === 'DeleteTable' && !body.includes('rehearsal')) await forget(rich.table);
-      },
-    });
-    const first = await world
-      .recreate(rich, { mayWrite: alive, mayFinish: alive, pollMs: SELDOM_MS }, { jobs, ...forgetting })
-      .catch((error: unknown) => error);
-    isComplete = !(first instanceof Error);
-    if (first instanceof Error && !(first instanceof Died)) throw first;
-    const found = await idOf(world.dynamodb, rich.table).catch(() => undefined);
-    if (!isComplete && found !== rich.id) resumedAfterDeletion += 1;
-    if (!isComplete) await world.recreate(rich, { pollMs: SELDOM_MS }, { jobs, ...forgetting });
-    expect((await world.describe(rich.table)).description).toEqual(rich.description);
-    expect(await targetsOf(`${rich.table}-rehearsal-a-${rich.table}`)).toEqual([]);
-    expect(fatal).toBeLessThan(300);
-  }
-  expect(resumedAfterDeletion).toBeGreaterThan(4);
-}, 240_000);
+test(
+  'A process that dies between two calls leaves a job that the next one finishes with the same auto scaling',
+  async () => {
+    class Died extends Error {}
+    let isComplete = false;
+    let resumedAfterDeletion = 0;
+    for (const fatal of pointsOf(9, 2)) {
+      if (isComplete) break;
+      const rich = await scaled(ITEMS.slice(0, 2));
+      const jobs = memoryJobs();
+      let calls = 0;
+      const alive = () => {
+        calls += 1;
+        if (calls >= fatal) throw new Died();
+      };
+      const forgetting = await world.throughBoth({
+        async after({ operation, body }) {
+          if (operation === 'DeleteTable' && !body.includes('rehearsal')) await forget(rich.table);
+        },
+      });
+      const first = await world
+        .recreate(rich, { mayWrite: alive, mayFinish: alive, pollMs: SELDOM_MS }, { jobs, ...forgetting })
+        .catch((error: unknown) => error);
+      isComplete = !(first instanceof Error);
+      if (first instanceof Error && !(first instanceof Died)) throw first;
+      const found = await idOf(world.dynamodb, rich.table).catch(() => undefined);
+      if (!isComplete && found !== rich.id) resumedAfterDeletion += 1;
+      if (!isComplete) await world.recreate(rich, { pollMs: SELDOM_MS }, { jobs, ...forgetting });
+      expect((await world.describe(rich.table)).description).toEqual(rich.description);
+      expect(await targetsOf(`${rich.table}-rehearsal-a-${rich.table}`)).toEqual([]);
+      expect(fatal).toBeLessThan(300);
+    }
+    expect(resumedAfterDeletion).toBeGreaterThan(FULL ? 4 : 0);
+  },
+  FAULTS_TIMEOUT_MS,
+);
 
 test('A stream with a resource policy is refused, because the new stream has another ARN', async () => {
   const rich = await world.prepared(ITEMS, {

@@ -11,6 +11,7 @@ import { NotRecreatableError, TableInUseError, TableUnfinishedError } from '../.
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import { putItems } from '../../support/aws/items.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
+import { FAULTS_TIMEOUT_MS, FULL, pointsOf } from '../../support/fault-forms.ts';
 import { memoryJobs } from '../../support/memory/memory-jobs.ts';
 import { idOf, putRecord, type RecreateWorld, startRecreateWorld, tablesOf } from './recreate-rig.ts';
 
@@ -313,40 +314,45 @@ test.each([
   expect((await world.describe(rich.table)).description).toEqual(rich.description);
 });
 
-test('A process that dies between any two calls leaves a job that the next process finishes', async () => {
-  class Died extends Error {}
-  let isComplete = false;
-  let resumedAfterDeletion = 0;
-  const items = ITEMS.slice(0, 5);
-  const prepared = await world.prepared(items);
-  for (let fatal = 1; !isComplete; fatal += 1) {
-    // Each round leaves the table as it was approved, but empty: with its records it equals the backup again.
-    if (fatal > 1) await putItems(world.dynamodb, prepared.table, items);
-    const rich = { ...prepared, id: await idOf(world.dynamodb, prepared.table) };
-    const jobs = memoryJobs();
-    let calls = 0;
-    // Every call of a dead process fails.
-    const alive = () => {
-      calls += 1;
-      if (calls >= fatal) throw new Died();
-    };
-    const first = await world
-      .recreate(rich, { mayWrite: alive, mayFinish: alive, pollMs: SELDOM_MS }, { jobs })
-      .catch((error: unknown) => error);
-    isComplete = !(first instanceof Error);
-    if (first instanceof Error && !(first instanceof Died)) throw first;
-    const found = await idOf(world.dynamodb, rich.table).catch(() => undefined);
-    if (!isComplete && found !== rich.id) resumedAfterDeletion += 1;
-    const done = isComplete ? undefined : await world.recreate(rich, { pollMs: SELDOM_MS }, { jobs });
-    if (done) expect(done.deleted).toBe(5);
-    const after = await world.describe(rich.table);
-    expect(after.description).toEqual(rich.description);
-    expect(after.id).not.toBe(rich.id);
-    expect(await tablesOf(world.dynamodb)).not.toContainEqual(expect.stringContaining('rehearsal'));
-    expect(fatal).toBeLessThan(200);
-  }
-  expect(resumedAfterDeletion).toBeGreaterThan(8);
-}, 120_000);
+test(
+  'A process that dies between two calls leaves a job that the next process finishes',
+  async () => {
+    class Died extends Error {}
+    let isComplete = false;
+    let resumedAfterDeletion = 0;
+    const items = ITEMS.slice(0, 5);
+    const prepared = await world.prepared(items);
+    for (const fatal of pointsOf(6)) {
+      if (isComplete) break;
+      // Each round leaves the table as it was approved, but empty: with its records it equals the backup again.
+      if (fatal > 1) await putItems(world.dynamodb, prepared.table, items);
+      const rich = { ...prepared, id: await idOf(world.dynamodb, prepared.table) };
+      const jobs = memoryJobs();
+      let calls = 0;
+      // Every call of a dead process fails.
+      const alive = () => {
+        calls += 1;
+        if (calls >= fatal) throw new Died();
+      };
+      const first = await world
+        .recreate(rich, { mayWrite: alive, mayFinish: alive, pollMs: SELDOM_MS }, { jobs })
+        .catch((error: unknown) => error);
+      isComplete = !(first instanceof Error);
+      if (first instanceof Error && !(first instanceof Died)) throw first;
+      const found = await idOf(world.dynamodb, rich.table).catch(() => undefined);
+      if (!isComplete && found !== rich.id) resumedAfterDeletion += 1;
+      const done = isComplete ? undefined : await world.recreate(rich, { pollMs: SELDOM_MS }, { jobs });
+      if (done) expect(done.deleted).toBe(5);
+      const after = await world.describe(rich.table);
+      expect(after.description).toEqual(rich.description);
+      expect(after.id).not.toBe(rich.id);
+      expect(await tablesOf(world.dynamodb)).not.toContainEqual(expect.stringContaining('rehearsal'));
+      expect(fatal).toBeLessThan(200);
+    }
+    expect(resumedAfterDeletion).toBeGreaterThan(FULL ? 8 : 1);
+  },
+  FAULTS_TIMEOUT_MS,
+);
 
 test('A stop before the deletion leaves the table protected; a stop after it does not keep the table from being created', async () => {
   const rich = await world.prepared(ITEMS);

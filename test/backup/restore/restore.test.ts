@@ -19,8 +19,8 @@ import { previewRestore, type RestoreProgress } from '../../../src/backup/restor
 import { readWindows } from '../../../src/backup/verify/read-windows.ts';
 import { readSupplements } from '../../../src/backup/write/supplement.ts';
 import { defined } from '../../../src/lib/defined.ts';
+import { RECORD_KINDS } from '../../../src/pipeline/profile/record-kinds.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
-import { RECORD_KINDS } from '../../../src/pipeline/table/records.ts';
 import { throttled } from '../../support/aws/fault-proxy.ts';
 import { deleteKeys, putItems } from '../../support/aws/items.ts';
 import { coverage, timesheetEntry } from '../../support/aws/pipeline-table.ts';

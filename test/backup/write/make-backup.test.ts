@@ -103,12 +103,12 @@ test('A flipped bit in an object is found wherever it is, and the object is name
     const flipped = Buffer.from(whole);
     flipped[at] = (flipped[at] ?? 0) ^ 1;
     await world.s3.put('backups', file.key, flipped);
-    const settled = await verifyBackup(world.location, record, Date.now);
+    const settled = await verifyBackup(world.location, record, Date.now, world);
     expect(settled.verification).toMatchObject({ kind: 'unverified', objectKey: file.key });
     expect((await findBackup(world.location, record.id)).verification.kind).toBe('unverified');
   }
   await world.s3.put('backups', file.key, whole);
-  expect((await verifyBackup(world.location, record, Date.now)).verification.kind).toBe('verified');
+  expect((await verifyBackup(world.location, record, Date.now, world)).verification.kind).toBe('verified');
 });
 
 test('An altered item is found by the digest, even when the checksums of its object are corrected', async () => {
@@ -194,6 +194,7 @@ test('A deleted backup is not in the catalogue any more, and others still are', 
 
 test('What a process that died left behind is deleted only when it is old', async () => {
   const folder = 'bot/AWSDynamoDB/01700000000000-deadbeef/';
+  await world.s3.put('backups', `${folder}_started`, 'rescan-bot');
   await world.s3.put('backups', `${folder}data/0000.json.gz`, gzipSync('{"Item":{}}\n'));
   const whole = await world.backup(await world.table(entries(2)));
   const early = await clearUnfinished(world.location, { now: 1_700_000_001_000, olderThanMs: 60_000 });
@@ -248,7 +249,7 @@ test('A backup that is deleted while it is verified does not come back into the 
     { step: 'initialize', name: 'deleting' },
   );
   let isDeleted = false;
-  const verifying = verifyBackup({ ...world.location, s3 }, record, () => 1);
+  const verifying = verifyBackup({ ...world.location, s3 }, record, () => 1, world);
   await expect(verifying).rejects.toBeInstanceOf(BackupNotFoundError);
   expect((await listBackups(world.location)).some(({ id }) => id === record.id)).toBe(false);
 });

@@ -119,39 +119,35 @@ const isOfSupplement = (request: object, method: string) =>
   typeof request.path === 'string' &&
   request.path.includes('/supplement/');
 
-test.each(['PUT', 'GET'])(
-  'A flush can be stopped while S3 does not finish the %s of a supplement',
-  async (method) => {
-    const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
-    const { id } = await world.backup(table);
-    const late = timesheetEntry(3);
-    await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(late) }));
-    const stop = new AbortController();
-    const stopped = new Error('Stopped');
-    const silent = await silentServer(() => stop.abort(stopped));
-    const s3 = new S3Client({
-      endpoint: world.s3Url,
-      region: 'us-east-1',
-      credentials: testCredentials,
-      forcePathStyle: true,
-    });
-    s3.middlewareStack.add(
-      (next) => (args) => {
-        const { request } = args;
-        if (typeof request === 'object' && request !== null && 'port' in request && isOfSupplement(request, method))
-          request.port = silent.port;
-        return next(args);
-      },
-      { step: 'finalizeRequest', priority: 'low', name: 'silent' },
-    );
-    const flushing = world.flush(table, id, { signal: stop.signal }, { location: { ...world.location, s3 } });
-    await expect(flushing).rejects.toBe(stopped);
-    // The record that is not in S3 is still there.
-    const sum = createDigestSum();
-    sum.addItem(late);
-    expect(await world.digest(table)).toEqual(sum.digest());
-    s3.destroy();
-    silent.stop();
-  },
-  10_000,
-);
+test.each(['PUT', 'GET'])('A flush can be stopped while S3 does not finish the %s of a supplement', async (method) => {
+  const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
+  const { id } = await world.backup(table);
+  const late = timesheetEntry(3);
+  await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(late) }));
+  const stop = new AbortController();
+  const stopped = new Error('Stopped');
+  const silent = await silentServer(() => stop.abort(stopped));
+  const s3 = new S3Client({
+    endpoint: world.s3Url,
+    region: 'us-east-1',
+    credentials: testCredentials,
+    forcePathStyle: true,
+  });
+  s3.middlewareStack.add(
+    (next) => (args) => {
+      const { request } = args;
+      if (typeof request === 'object' && request !== null && 'port' in request && isOfSupplement(request, method))
+        request.port = silent.port;
+      return next(args);
+    },
+    { step: 'finalizeRequest', priority: 'low', name: 'silent' },
+  );
+  const flushing = world.flush(table, id, { signal: stop.signal }, { location: { ...world.location, s3 } });
+  await expect(flushing).rejects.toBe(stopped);
+  // The record that is not in S3 is still there.
+  const sum = createDigestSum();
+  sum.addItem(late);
+  expect(await world.digest(table)).toEqual(sum.digest());
+  s3.destroy();
+  silent.stop();
+});

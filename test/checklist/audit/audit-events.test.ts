@@ -58,6 +58,7 @@ const RUNS: Expected<RunEvent> = {
       'U2: changed: the pace is auto',
     ],
   ],
+  left: [[{ kind: 'left', snapshot, why: 'shutdown' }]],
   paused: [
     [{ kind: 'paused', ...ended({ kind: 'paused', because: person }) }, `U2: paused: ${counts}`],
     [

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { type AuditEntry, chain, hashOf, NO_ENTRY, verifyChain } from '../../../src/checklist/audit/audit-entry.ts';
 import { type AuditLog, createAuditAnchors, createAuditLog } from '../../../src/checklist/audit/audit-log.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 import { startS3 } from '../../support/aws/s3.ts';
 

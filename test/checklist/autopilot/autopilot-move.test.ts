@@ -51,6 +51,32 @@ describe('the next move', () => {
     }
   });
 
+  test('an attempt whose process died before the step began does not count, whatever the checklist knows from before', () => {
+    for (const step of ['quotas', 'sample'] as const) {
+      const facts = { attempts: { [step]: 1 }, lastAttempt: { step, at: 50 } };
+      expect(nextMove(at(step, { [step]: { state: 'to-do' } }, facts))).toEqual({ kind: 'do', step });
+      expect(nextMove(at(step, { [step]: { state: 'failed', at: 49 } }, facts))).toEqual({ kind: 'do', step });
+      for (const later of [50, 60])
+        expect(nextMove(at(step, { [step]: { state: 'failed', at: later } }, facts)).kind).toBe('needs-person');
+      const often = { ...facts, attempts: { [step]: 6 } };
+      expect(nextMove(at(step, { [step]: { state: 'failed', at: 49 } }, often)).kind).toBe('needs-person');
+    }
+  });
+
+  test('a validation that cannot begin is repeated once, and then the autopilot has finished', () => {
+    const lastAttempt = { step: 'validate', at: 50 };
+    const moveAfter = (times: number) => nextMove(at('end', {}, { attempts: { validate: times }, lastAttempt }));
+    expect(moveAfter(1)).toEqual({ kind: 'do', step: 'validate' });
+    expect(moveAfter(2)).toEqual({ kind: 'finished' });
+  });
+
+  test('a logging test from before the deploy is repeated after it, also where the process died before the repetition began', () => {
+    const before = { ...failedLogging('missing-key')['test-logging'], at: 10 };
+    const facts = { attempts: { deploy: 1, 'test-logging': 1 }, lastAttempt: { step: 'test-logging', at: 30 } };
+    const deployed = at('test-logging', { 'test-logging': before, deploy: { state: 'done', at: 20 } }, facts);
+    expect(nextMove(deployed)).toEqual({ kind: 'do', step: 'test-logging' });
+  });
+
   test('the autopilot does not repeat a failed step, and asks a person', () => {
     for (const step of ['backup', 'quotas', 'sample'] as const)
       expect(nextMove(at(step, { [step]: { state: 'failed' } }, { attempts: { [step]: 1 } }))).toMatchObject({

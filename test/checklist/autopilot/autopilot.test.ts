@@ -61,6 +61,27 @@ describe('the autopilot', () => {
     expect(runStarts(world.runs)).toHaveLength(1);
   });
 
+  test.each(['busy', 'step-active', 'interrupted'] as const)(
+    'a step that is refused because another copy does it is tried again without a person: %s',
+    async (reason) => {
+      let refusals = 0;
+      const one = await started('one', {
+        async doStep(step) {
+          if (step === 'sample' && refusals++ < 3) {
+            const refusal = reason === 'busy' ? { reason, holder: 'two' } : { reason };
+            if (reason === 'interrupted') world.steps.sample = { state: 'failed', found: { kind: 'interrupted' } };
+            return { kind: 'step-refused', step, refusal };
+          }
+          world.steps[step] = { state: 'done' };
+          return undefined;
+        },
+      });
+      await until(() => eventsOf('approval-asked').length > 0, one);
+      expect(refusals).toBe(4);
+      expect(eventsOf('needs-person')).toEqual([]);
+    },
+  );
+
   test('an autopilot is planned once and started once', async () => {
     const one = copy('one');
     const planned = await one.autopilot.plan('U1', { channel: 'C1' });

@@ -25,7 +25,7 @@ describe('an interrupted deploy', () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });
     const id = await planned(one);
-    void one.deploys.deploy(id, 'U1');
+    const first = one.deploys.deploy(id, 'U1');
     await work.begun;
     // Its clock does not advance from here on, so it does not renew its lease.
     const [two, three] = [copy('two'), copy('three')];
@@ -40,6 +40,9 @@ describe('an interrupted deploy', () => {
     expect(done[0]).toBe('one deploys');
     expect(done.slice(1)).toHaveLength(1);
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'done', by: 'U1' });
+    // The first process was only slow.
+    await one.clock.advance(30_000);
+    expect(await first).toMatchObject({ ok: false, refusal: { reason: 'interrupted' } });
   });
 
   test('a deploy is not taken over from a process that is alive', async () => {
@@ -67,7 +70,7 @@ describe('an interrupted deploy', () => {
     const first = one.deploys.deploy(id, 'U1', 'C01');
     await work.begun;
     await one.deploys.shutDown();
-    await first;
+    expect(await first).toMatchObject({ ok: false, refusal: { reason: 'interrupted' } });
     expect(await stateOf(id)).toBe('deploying');
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'failed', found: { kind: 'interrupted' } });
     const two = copy('two');

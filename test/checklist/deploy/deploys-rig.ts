@@ -13,8 +13,8 @@ import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { DeployFacts } from '../../../src/pipeline/package/deploy-facts.ts';
 import type { DeployPlan, RollbackView, WrapperState } from '../../../src/pipeline/package/function-package.ts';
 import type { Deployed } from '../../../src/pipeline/package/function-update.ts';
-import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createLease } from '../../../src/state/lease.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
 import { plannedDeploy } from '../../support/messages/checklist-builders.ts';
@@ -44,6 +44,8 @@ export let world: {
   plan: DeployPlan;
   meanwhile?: () => Promise<void>;
   wrapper: WrapperState;
+  /** How often the processes looked at it. */
+  looks: number;
   /** The function as it is now. */
   facts: DeployFacts;
   /** The preview of a rollback. */
@@ -62,7 +64,7 @@ export function freshForEachTest(): void {
     table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock: systemClock });
     checklistStore = createChecklistStore(table, 'fn');
     store = createDeployStore(table, 'fn');
-    world = { wrapper: { kind: 'in-place' }, stopFile: false, plan: PLAN, facts: FACTS, found: {} };
+    world = { wrapper: { kind: 'in-place' }, looks: 0, stopFile: false, plan: PLAN, facts: FACTS, found: {} };
     done = [];
     events = [];
     audit = createMemoryAudit();
@@ -122,7 +124,13 @@ export function copy(
     store,
     approvals: createApprovalStore(table, 'fn#deploys'),
     readFacts: async () => world.facts,
-    wrapper: { notes: createWrapperNotes(table, 'fn'), readWrapper: async () => world.wrapper },
+    wrapper: {
+      notes: createWrapperNotes(table, 'fn'),
+      readWrapper: async () => {
+        world.looks += 1;
+        return world.wrapper;
+      },
+    },
     policy: 'second-person',
     approvalMs: 15 * 60_000,
     clock,

@@ -38,22 +38,27 @@ test('a removal that Slack could not store is reported again, and one after a re
   const one = copy('one');
   await one.deploys.deploy(await planned(one), 'U1');
   one.deploys.standBy();
-  const pass = async (count: number) => {
-    for (let minute = 0; minute < 60 && removals().length < count; minute++) {
+  const passUntil = async (holds: () => boolean) => {
+    while (!holds()) {
       await one.clock.advance(60_000);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
+  /** The second look comes after everything that follows from the first one. */
+  const passTwoLooks = () => {
+    const before = world.looks;
+    return passUntil(() => world.looks >= before + 2);
+  };
   world.wrapper = REMOVED;
-  await pass(2);
-  expect(removals()).toHaveLength(2);
+  await passUntil(() => removals().length === 2);
   isUp = true;
-  await pass(3);
+  await passUntil(() => removals().length === 3);
   world.wrapper = { kind: 'in-place' };
-  await pass(4);
+  await passTwoLooks();
   expect(removals()).toHaveLength(3);
   world.wrapper = REMOVED;
-  await pass(4);
+  await passUntil(() => removals().length === 4);
+  await passTwoLooks();
   expect(removals()).toHaveLength(4);
 });
 

@@ -3,7 +3,7 @@ import { cleanUpTests } from '../../../src/checklist/logging-test/clean-up-tests
 import type { FoundRecords } from '../../../src/checklist/logging-test/logging-test.ts';
 import { createPendingTests, type PendingTests } from '../../../src/checklist/logging-test/pending-tests.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';
 

@@ -6,6 +6,7 @@ import {
   createInvocationLogReader,
 } from '../../../src/checklist/logging-test/failure-evidence.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { countRecords } from '../../../src/pipeline/table/count.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 import { createPipelineTable } from '../../support/aws/pipeline-table.ts';
@@ -41,7 +42,7 @@ describe('the records of a failure', () => {
       ['b.png#1', 'b.png'],
     ] as const)
       await put('FAILED_IMAGE', range, image);
-    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6 });
+    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6, profile: TIMESHEETS });
     const found = await look.findRecords('a.png');
     expect(found).toMatchObject({ key: 'ResourceName FAILED_IMAGE, DateProjectCode a.png#2' });
     await found?.remove();
@@ -52,7 +53,7 @@ describe('the records of a failure', () => {
   test('failure records with the key of another logger are found and deleted', async () => {
     await put('failures', '1', 'a.png');
     await put('failures', '2', 'a.png');
-    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6 });
+    const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6, profile: TIMESHEETS });
     expect(await look.findRecords('a.png')).toBeUndefined();
     await (await look.searchRecords('a.png'))?.remove();
     expect(await countRecords(dynamo.client, TABLE)).toBe(0);

@@ -6,6 +6,7 @@ import { succeed } from '../../../src/lib/result.ts';
 import { createAwsClients, expectedFaultOr } from '../../../src/pipeline/aws.ts';
 import { invokeOnce } from '../../../src/pipeline/invoke/open-function.ts';
 import { findLines } from '../../../src/pipeline/logs/logs.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { readFailures } from '../../../src/results/failures/failures.ts';
 
 const FUNCTION = 'TimesheetOCR-ocr-dev';
@@ -27,13 +28,14 @@ afterEach(() => aws.close());
 async function diagnoseAfterInvocation() {
   const clients = createAwsClients();
   aws.turn({ latencyMs: 0, memoryMb: { min: 4_000, max: 4_000 } });
-  const target = { functionName: FUNCTION, bucket: BUCKET, keyEncoding: 'raw' } as const;
+  const target = { functionName: FUNCTION, bucket: BUCKET, keyEncoding: 'raw', profile: TIMESHEETS } as const;
   await invokeOnce(clients.lambda, target, 'INVALID.png');
   const found = await createDiagnoses({
     results: {
       failures: async () => succeed({ ...(await readFailures({ runs: [], records: [] })), runIds: [] }),
       outcomes: async () => ({ ok: false, refusal: { reason: 'no-run' } }),
     },
+    profile: TIMESHEETS,
     clock: systemClock,
     readRun: async () => undefined,
     readMetrics: async () => ({ throttling: [] }),

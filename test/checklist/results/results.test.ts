@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { findEntry } from '../../../src/backup/catalogue/catalogue.ts';
 import { createResults } from '../../../src/checklist/results/results.ts';
 import { createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { FIELDS_CHANGED_BY_EVERY_RUN } from '../../../src/results/diff/noise.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { RunState } from '../../../src/run/model/types.ts';
 import { createManifestStore } from '../../../src/run/plan/manifest-store.ts';
 import { createScopeManifests } from '../../../src/run/scope/scope-manifests.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
 import { deleteKeys, putItems } from '../../support/aws/items.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
@@ -27,7 +28,7 @@ async function pipeline(entries: number) {
   const { dynamodb, location } = world;
   const control = await openControlTable({ dynamodb, tableName: `control-${rescans}`, clock: systemClock });
   const table = await world.table(Array.from({ length: entries }, (_, index) => entryOf(index)));
-  const store = createRunStore(control, name);
+  const store = createRunStore(control, name, TIMESHEETS.reply);
   const checklists = createChecklistStore(control, name);
   const sizes = new Map<string, number>();
   const scopes = createScopeManifests(
@@ -37,6 +38,7 @@ async function pipeline(entries: number) {
   const results = createResults({
     dynamodb,
     location,
+    profile: TIMESHEETS,
     table,
     bucket: 'images',
     clock: systemClock,
@@ -51,7 +53,7 @@ async function pipeline(entries: number) {
     scopes,
     starts: { plan: async () => ({ ok: false, refusal: { reason: 'lease-held', holder: 'nobody' } }) },
     checklists,
-    ignoredFields: FIELDS_CHANGED_BY_EVERY_RUN,
+    ignoredFields: TIMESHEETS.noise,
     samplePeople: 3,
     readFault: (error) => ({ reason: 'network', message: String(error), fix: '' }),
     warn: () => {},
@@ -326,6 +328,18 @@ describe('a diff without a backup named', () => {
     const diff = await given(here.results.diff());
     expect(diff.backup.id).toBe(before.id);
     await diff.dispose();
+  });
+
+  test('a diff and a validation read an export of DynamoDB in full first, and compare with it', async () => {
+    const exported = await world.exported(here.table);
+    await here.remove(0);
+    await here.run({ kind: 'completed' });
+    expect(await findEntry(world.location, exported.id)).toMatchObject({ verification: { kind: 'sampled' } });
+    const diff = await given(here.results.diff());
+    expect(diff.backup).toMatchObject({ id: exported.id, verification: { kind: 'verified' } });
+    expect(diff.totals).toMatchObject({ removed: 1, added: 0, changed: 0 });
+    await diff.dispose();
+    expect(await given(here.results.validate({}))).toMatchObject({ backup: { id: exported.id } });
   });
 
   test('a diff is refused without a backup, with an unknown one, and with one of another table', async () => {

@@ -4,7 +4,7 @@ import type { StepName } from '../../../src/checklist/model/step.ts';
 import { type Checklist, type ChecklistPorts, createChecklist } from '../../../src/checklist/steps/checklist.ts';
 import { type ChecklistStore, createChecklistStore } from '../../../src/checklist/steps/checklist-store.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
-import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
 import { createFakeClock, type FakeClock } from '../../support/rigs/fake-clock.ts';

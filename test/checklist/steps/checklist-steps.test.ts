@@ -1,4 +1,5 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
 import { audit, backup, clock, flushed, freshForEachTest, HOUR, open, stepOf, store } from './checklist-rig.ts';
 
@@ -31,7 +32,7 @@ describe('a checklist', () => {
     for (let renewal = 0; renewal < 8; renewal++) {
       const before = await renewedAt();
       await clock.advance(15_000);
-      await vi.waitFor(async () => expect(await renewedAt()).toBeGreaterThan(before), { interval: 1 });
+      await eventually(async () => expect(await renewedAt()).toBeGreaterThan(before), { interval: 1 });
     }
     expect(await stepOf(checklist, 'sample')).toMatchObject({ state: 'running' });
     await step.end('done', { kind: 'sample', images: 3, failed: 0 });

@@ -14,7 +14,7 @@ const unused = (): never => {
 };
 
 /** The steps on a function whose logging works. `codes`: the code of the function at each read. */
-function stepsOn(world: { job?: TableJob; codes?: string[] }) {
+function stepsOn(world: { job?: TableJob; codes?: string[]; isDeploying?: boolean }) {
   const clock = createFakeClock();
   const codes = [...(world.codes ?? ['code'])];
   const done: string[] = [];
@@ -56,6 +56,7 @@ function stepsOn(world: { job?: TableJob; codes?: string[] }) {
       stopFile: '/tmp/STOP',
       stopFileExists: unused,
     },
+    isDeploying: async () => world.isDeploying ?? false,
     codeSha256: async () => (codes.length > 1 ? codes.shift() : codes[0]) ?? '',
     readFault: unused,
     warn: () => {},
@@ -74,6 +75,13 @@ describe('the test of failure logging', () => {
     const { steps, done } = stepsOn({ codes: ['former', 'other'] });
     await steps.testLogging('U1');
     expect(done).toContain('logging disproven');
+  });
+
+  test('neither a logging test nor a sample invokes a function whose deploy is not finished, also after its process died', async () => {
+    const { steps, done } = stepsOn({ isDeploying: true });
+    expect(await steps.testLogging('U1')).toEqual({ ok: false, refusal: { reason: 'step-active' } });
+    expect(await steps.sample('U1')).toEqual({ ok: false, refusal: { reason: 'step-active' } });
+    expect(done).toEqual([]);
   });
 
   test('a logging test is refused during a flush or restore', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { runPlan, runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { clock, freshForEachTest, HOUR, open, store, table } from './checklist-rig.ts';
@@ -7,7 +8,7 @@ freshForEachTest();
 
 /** A checklist, and a store of runs in which each new run is started one hour after the last. */
 function rig() {
-  const runs = createRunStore(table, 'fn');
+  const runs = createRunStore(table, 'fn', TIMESHEETS.reply);
   const checklist = open({ runs: runs.newestFirst });
   async function run(isPartial: boolean, isStarted = true): Promise<string> {
     await clock.advance(HOUR);

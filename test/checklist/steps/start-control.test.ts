@@ -4,7 +4,7 @@ import type { PreconditionCheck } from '../../../src/checklist/model/preconditio
 import { createStartControl } from '../../../src/checklist/steps/start-control.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import type { Scope } from '../../../src/run/scope/scope.ts';
-import { ControlTableError } from '../../../src/state/control-table.ts';
+import { ControlTableError } from '../../../src/state/table/control-table.ts';
 import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
 import {
   createScriptedRunControl,

@@ -1,6 +1,8 @@
+import { ListExportsCommand, UpdateContinuousBackupsCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listBackups } from '../../../src/backup/catalogue/catalogue.ts';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
+import { PointInTimeRecoveryOffError } from '../../../src/backup/native/native.ts';
 import type { ApprovedJob, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import { type BackupJobs, createBackupJobs } from '../../../src/checklist/table-jobs/backups/backup-jobs.ts';
 import { createBackupJobRecord, createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
@@ -27,8 +29,15 @@ const flush: ApprovedJob = {
 };
 
 /** Bot processes that make backups of a table of ten records in a bucket; the control table is in memory. */
-async function createProcesses() {
+async function createProcesses(options: { readonly recovery?: boolean } = {}) {
   const table = await world.table(Array.from({ length: 10 }, (_, index) => timesheetEntry(index)));
+  if (options.recovery)
+    await world.dynamodb.send(
+      new UpdateContinuousBackupsCommand({
+        TableName: table,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      }),
+    );
   const clock = createFakeClock();
   const control = createMemoryControlTable();
   const heard: { readonly by: string; readonly event: TableEvent }[] = [];
@@ -113,7 +122,7 @@ async function createProcesses() {
   const made = async () => (await listBackups(world.location)).filter((record) => record.table.name === table);
   const kinds = () => heard.map(({ event }) => event.kind);
   async function until(isSo: () => boolean): Promise<void> {
-    for (let turn = 0; turn < 2_000 && !isSo(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 2));
+    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
   }
   return { start, standBy, made, kinds, until, heard, clock, control, table };
 }
@@ -160,7 +169,6 @@ describe('a backup whose process dies', () => {
       // Lease, record, marker, data files, manifests, record of the backup, verification, end.
       expect(at).toBeGreaterThan(10);
     },
-    120_000,
   );
 
   test('is not made again where its stop was asked for, nor an hour later', async () => {
@@ -179,6 +187,47 @@ describe('a backup whose process dies', () => {
         what === 'stop' ? { kind: 'stopped', by: 'U9' } : { kind: 'failed', refusal: { reason: 'interrupted' } },
       );
       expect(await made()).toEqual([]);
+    }
+  });
+});
+
+describe('an export', () => {
+  const EXPORT = { ...REQUEST, export: true } as const;
+  const exportsOf = async (table: string) =>
+    ((await world.dynamodb.send(new ListExportsCommand({}))).ExportSummaries ?? []).filter(({ ExportArn = '' }) =>
+      ExportArn.includes(`table/${table}/`),
+    );
+
+  test('is refused at once without point-in-time recovery, and leaves no record', async () => {
+    const { start, control, kinds } = await createProcesses();
+    await expect(start('bot').jobs.backup(EXPORT)).rejects.toBeInstanceOf(PointInTimeRecoveryOffError);
+    expect(await storedJob(control)).toBeUndefined();
+    expect(kinds()).toEqual([]);
+  });
+
+  test('whose process dies before any of its writes is followed by the next one, hours later too, and DynamoDB makes it once', async () => {
+    for (let at = 1, isCovered = false; !isCovered; at += 1) {
+      const { start, standBy, made, kinds, until, heard, control, clock, table } = await createProcesses({
+        recovery: true,
+      });
+      const doomed = start('doomed', { at, when: 'before' });
+      void doomed.jobs.backup(EXPORT);
+      await until(() => doomed.isDead() || kinds().some((kind) => ENDS.includes(kind)));
+      await settle(50);
+      isCovered = !doomed.isDead();
+      doomed.kill();
+      const begun = heard.some(({ event }) => event.kind === 'started') || (await storedJob(control)) !== undefined;
+      await clock.advance(7 * 60 * 60_000);
+      const next = start('next');
+      await standBy(next.jobs, 2 * LEASE_MS);
+      await until(() => !begun || kinds().some((kind) => ENDS.includes(kind)));
+      await standBy(next.jobs, 4_000);
+      expect(await storedJob(control)).toBeUndefined();
+      const ends = heard.flatMap(({ event }) => (ENDS.includes(event.kind) ? [event] : []));
+      expect(ends.map(({ kind }) => kind)).toEqual(ends.map(() => 'finished'));
+      expect(ends.length > 0).toBe(begun);
+      expect(await exportsOf(table)).toHaveLength(begun ? 1 : 0);
+      expect((await made()).map(({ verification }) => verification.kind)).toEqual(begun ? ['sampled'] : []);
     }
   });
 });

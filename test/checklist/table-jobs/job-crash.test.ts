@@ -71,7 +71,6 @@ describe('a process that dies between Approve and the report of the end', () => 
       // Claim, audit, use, report, change of the table, five records, result, end: no fewer writes than that.
       expect(n).toBeGreaterThan(15);
     },
-    60_000,
   );
 
   test.each(['before', 'after'] as const)(

@@ -20,9 +20,9 @@ import { createJobRecord, type JobRecord } from '../../../src/checklist/table-jo
 import { createWorkFinder } from '../../../src/checklist/table-jobs/look-for-work.ts';
 import { startApproved } from '../../../src/checklist/table-jobs/start-approved.ts';
 import type { Result } from '../../../src/lib/result.ts';
-import type { ControlTable } from '../../../src/state/control-table.ts';
 import { createLease, type Lease } from '../../../src/state/lease.ts';
 import { type StoredStop, stopperSince } from '../../../src/state/stops/stored-stops.ts';
+import type { ControlTable } from '../../../src/state/table/control-table.ts';
 import { type ControlWrite, createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 import { backupRecord } from '../../support/messages/table-builders.ts';
 import { createFakeClock, type FakeClock, settle } from '../../support/rigs/fake-clock.ts';

@@ -10,25 +10,31 @@ import { createContext } from '../../../src/app/context.ts';
 import { type Audit, assembleControls } from '../../../src/app/controls.ts';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
+import { isUnread } from '../../../src/backup/format/export-record.ts';
 import type { StartControl } from '../../../src/checklist/contracts/result-control.ts';
 import type { ScopeControl } from '../../../src/checklist/contracts/scope-control.ts';
 import type { TableAnswer, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import type { Checklist } from '../../../src/checklist/steps/checklist.ts';
 import type { FunctionSteps } from '../../../src/checklist/steps/function-steps.ts';
 import type { TableSteps } from '../../../src/checklist/table-jobs/table-steps.ts';
-import { systemClock } from '../../../src/lib/clock.ts';
+import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import { createLogger } from '../../../src/lib/log.ts';
 import { type AwsClients, createAwsClients } from '../../../src/pipeline/aws.ts';
 import { codeIdentity, describeFunction } from '../../../src/pipeline/invoke/ocr-function.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { readSettings } from '../../../src/settings.ts';
-import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/table/control-table.ts';
+import { HANGS_MS } from '../../support/eventually.ts';
 import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
 
 export let aws: LocalAws;
 export let clients: AwsClients;
 export let folder: string;
 let run: RunSnapshot | undefined;
+let skippedMs = 0;
+/** The machine's clock, ahead by the time that was skipped. */
+const clock: Clock = { now: () => systemClock.now() + skippedMs, sleep: systemClock.sleep };
 const open: TableSteps[] = [];
 
 /** Gives each test a local AWS and a folder; shuts down its bots afterwards. */
@@ -37,6 +43,7 @@ export function freshForEachTest(): void {
     aws = await startLocalAws({ port: 0, images: 12 });
     folder = await mkdtemp(join(tmpdir(), 'rescan-steps-'));
     run = undefined;
+    skippedMs = 0;
     Object.assign(process.env, {
       AWS_ENDPOINT_URL: aws.url,
       AWS_REGION: 'us-east-1',
@@ -50,6 +57,11 @@ export function freshForEachTest(): void {
     await aws.close();
     await rm(folder, { recursive: true, force: true });
   });
+}
+
+/** From now on the clock of the bots shows a time after `time` (epoch ms). */
+export function skipPast(time: number): void {
+  skippedMs += Math.max(0, time - clock.now()) + 1;
 }
 
 /** Sets the run of the pipeline. */
@@ -83,7 +95,7 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
   const table = await openControlTable({
     dynamodb: clients.dynamodb,
     tableName: settings.controlTable,
-    clock: systemClock,
+    clock,
   });
   const {
     tables: steps,
@@ -95,9 +107,10 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
   } = assembleControls(
     createContext({
       settings,
+      profile: TIMESHEETS,
       aws: clients,
       table,
-      clock: systemClock,
+      clock,
       random: Math.random,
       logger: createLogger('silent'),
       holder: randomUUID(),
@@ -128,7 +141,7 @@ export async function startSteps(overrides: Record<string, string> = {}): Promis
     table,
     events,
     async listensTo(kind) {
-      const until = Date.now() + 10_000;
+      const until = Date.now() + HANGS_MS;
       for (;;) {
         const found = events.find(isOf(kind));
         if (found) return found;
@@ -148,7 +161,7 @@ export async function backup({ steps, events }: Steps): Promise<BackupRecord> {
   value(await steps.backup({ by: 'U1', location: { channel: 'C01' } }));
   for (;;) {
     const end = events.findLast((event) => event.kind === 'finished' || event.kind === 'failed');
-    if (end?.kind === 'finished' && end.result.kind === 'backup') {
+    if (end?.kind === 'finished' && end.result.kind === 'backup' && !isUnread(end.result.record)) {
       events.length = 0;
       return end.result.record;
     }

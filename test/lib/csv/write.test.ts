@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type CsvColumn, guardedCell } from '../../../src/lib/csv/column.ts';
 import { csvBytes } from '../../../src/lib/csv/write.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 import { hostileText, parseCsv } from './arbitrary-cells.ts';
 
 type Row = readonly string[];
@@ -53,9 +54,9 @@ describe('a CSV cell', () => {
     expect(guardedCell(text, 'text')).toBe(guarded),
   );
   test('of many skipped characters and separators is guarded in linear time', () => {
-    const begin = performance.now();
+    const begin = cpuMs();
     for (const unit of ['\t', ' ', ';', '; ', '\u200b']) guardedCell(`${unit.repeat(500_000)}=`, 'text');
-    expect(performance.now() - begin).toBeLessThan(10_000);
+    expect(cpuMs() - begin).toBeLessThan(10_000);
   });
   test.each(['', 'a=1', 'a =1', '1-1', 'a; b', ' a', ';', 'arn:a-b;c', "'=1", '#1', '😀'])(
     '%j needs no guard',

@@ -20,7 +20,7 @@ class Record(Rig):
         self.assertEqual(item["DateProjectCode"]["S"], "2025/Nik Coultas #1.png#" + item["FailureTimestamp"]["S"])
         self.assertRegex(item["FailureTimestamp"]["S"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         put = boto3.table.items[-1]
-        self.assertEqual(put["ConditionExpression"], "attribute_not_exists(#p) OR FailureId = :id")
+        self.assertEqual(put["ConditionExpression"], "attribute_not_exists(#p) OR #id = :id")
         self.assertEqual(put["ExpressionAttributeValues"], {":id": put["Item"]["FailureId"]})
 
     def test_the_record_has_everything_that_is_known(self):
@@ -43,6 +43,18 @@ class Record(Rig):
             "AttemptNumber": {"N": "1"},
         }.items():
             self.assertEqual(item[name], value, name)
+
+    def test_a_record_has_the_mark_and_the_names_of_the_pipeline(self):
+        names = {"ImageKey": "Scan", "FailureId": "Nr", "RecordType": "What"}
+        naming = json.dumps({"mark": "MISREAD", "names": names})
+        self.addCleanup(os.environ.pop, "RESCAN_FAILURE_NAMES")
+        self.run_it(lambda *_: failing(), event("a.png"), RESCAN_FAILURE_NAMES=naming)
+        item = self.item()
+        self.assertEqual([item["What"], item["ResourceName"], item["Scan"]], [{"S": "MISREAD"}] * 2 + [{"S": "a.png"}])
+        self.assertEqual([name for name in names if name in item], [])
+        put = boto3.table.items[-1]
+        self.assertEqual(put["ExpressionAttributeNames"], {"#p": "ResourceName", "#id": "Nr"})
+        self.assertEqual(put["ExpressionAttributeValues"], {":id": item["Nr"]})
 
     def test_the_record_of_an_exception_has_its_class_its_text_and_its_trace(self):
         def raises(*_):
@@ -110,9 +122,9 @@ class Record(Rig):
         ):
             self.assertEqual(module.failure_type(text), kind, text)
 
-    def item_with_version(self, text):
+    def item_with_version(self, text, name="OCR_VERSION.txt"):
         module = self.module(lambda *_: failing())
-        path = os.path.join(os.path.dirname(os.path.abspath(module.__file__)), "OCR_VERSION.txt")
+        path = os.path.join(os.path.dirname(os.path.abspath(module.__file__)), name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         try:
@@ -126,6 +138,14 @@ class Record(Rig):
         self.assertEqual(item["OCRVersion"], {"S": "2.6.1"})
         self.assertEqual(item["OCRFullVersion"], {"S": "2.6.1-2025-11-21"})
         self.assertEqual(item["OCRDescription"], {"S": "Better = best"})
+
+    def test_the_version_file_may_have_another_name(self):
+        os.environ["RESCAN_VERSION_FILE"] = "INVOICE_VERSION.txt"
+        try:
+            item = self.item_with_version("VERSION=1.4.0\nBUILD_DATE=2025-10-01\n", "INVOICE_VERSION.txt")
+        finally:
+            del os.environ["RESCAN_VERSION_FILE"]
+        self.assertEqual(item["OCRFullVersion"], {"S": "1.4.0-2025-10-01"})
 
     def test_a_version_file_without_a_line_costs_a_field_and_not_the_record(self):
         for text, full in (

@@ -8,7 +8,9 @@ import {
   describeFunction,
   encodeKeyAsEvent,
 } from '../../../src/pipeline/invoke/ocr-function.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/aws/wire.ts';
+import { eventually } from '../../support/eventually.ts';
 
 let wire: Wire;
 let answer: (request: WireRequest) => WireAnswer | Promise<WireAnswer>;
@@ -38,9 +40,16 @@ const refuse = (status: number, name: string, body: object = {}): WireAnswer => 
   body: JSON.stringify({ Type: 'User', message: `said ${name}`, ...body }),
 });
 function connect(options: { keyEncoding?: 'raw' | 'url'; timeoutMs?: number } = {}) {
-  const client = createInvokeClient({ timeoutMs: options.timeoutMs ?? 5_000, maxSockets: 10 });
+  const { lambda } = createAwsClients();
+  const client = createInvokeClient({ like: lambda, timeoutMs: options.timeoutMs ?? 5_000, maxSockets: 10 });
   open.push(client);
-  return createOcrFunction({ client, functionName: 'ocr', bucket: 'input', keyEncoding: options.keyEncoding ?? 'raw' });
+  return createOcrFunction({
+    client,
+    functionName: 'ocr',
+    bucket: 'input',
+    keyEncoding: options.keyEncoding ?? 'raw',
+    profile: TIMESHEETS,
+  });
 }
 
 describe('an invocation for an image', () => {
@@ -150,8 +159,8 @@ describe('an invocation for an image', () => {
 
   test('without an answer in time is read as broken, because the function may have run', async () => {
     answer = () => 'silence';
-    expect((await connect({ timeoutMs: 200 }).invoke('a.png')).result.kind).toBe('broken');
-    expect(wire.requests).toHaveLength(1);
+    expect((await connect({ timeoutMs: 500 }).invoke('a.png')).result.kind).toBe('broken');
+    await eventually(() => expect(wire.requests).toHaveLength(1));
   });
 
   test('with a late answer in time is read', async () => {
@@ -190,7 +199,7 @@ describe('an invocation for an image', () => {
     let now = 0;
     answer = async () => {
       most = Math.max(most, ++now);
-      await vi.waitUntil(() => most === 10);
+      await eventually(() => expect(most).toBe(10));
       now--;
       return ok({ statusCode: 200, body: '{}' });
     };
@@ -230,6 +239,7 @@ describe('the configuration of the function', () => {
     answer = () => ok({ Configuration: CONFIGURATION, Concurrency: { ReservedConcurrentExecutions: 0 } });
     expect(await facts()).toEqual({
       name: 'ocr',
+      arn: 'arn:aws:lambda:us-east-1:123456789012:function:ocr',
       timeoutMs: 300_000,
       memoryMb: 1024,
       reservedConcurrency: 0,
@@ -267,7 +277,13 @@ test('missing credentials are a fault before anything is sent', async () => {
     },
   });
   open.push(client);
-  const fn = createOcrFunction({ client, functionName: 'ocr', bucket: 'input', keyEncoding: 'raw' });
+  const fn = createOcrFunction({
+    client,
+    functionName: 'ocr',
+    bucket: 'input',
+    keyEncoding: 'raw',
+    profile: TIMESHEETS,
+  });
   expect((await fn.invoke('a.png')).result).toMatchObject({ kind: 'fault', fault: { reason: 'credentials' } });
   expect(wire.requests).toHaveLength(0);
 });

@@ -1,9 +1,11 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { NotSentError } from '../../../src/pipeline/invoke/invocation.ts';
 import { invokeOnce, openFunction } from '../../../src/pipeline/invoke/open-function.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/aws/wire.ts';
 
-const TARGET = { functionName: 'ocr', bucket: 'input', keyEncoding: 'raw' } as const;
+const TARGET = { functionName: 'ocr', bucket: 'input', keyEncoding: 'raw', profile: TIMESHEETS } as const;
 const isInvocation = ({ path }: WireRequest) => path.includes('/invocations');
 let wire: Wire;
 let lambda: LambdaClient;
@@ -40,4 +42,18 @@ test('invokeOnce invokes the function once, also when the connection breaks', as
   invoke = () => 'hang up';
   expect(await invokeOnce(lambda, TARGET, 'a.png')).toMatchObject({ result: { kind: 'broken' } });
   expect(wire.requests.filter(isInvocation)).toHaveLength(1);
+});
+
+test('a process that may not invoke any more sends no request', async () => {
+  let mayInvoke = true;
+  const opened = await openFunction(lambda, TARGET, 2, () => mayInvoke);
+  const sending = opened.invoke('a.png');
+  // The process is suspended after its decision, before the request is signed, and wakes without the lease.
+  mayInvoke = false;
+  await expect(sending).rejects.toThrow(NotSentError);
+  await expect(opened.invoke('b.png')).rejects.toThrow(NotSentError);
+  expect(wire.requests.filter(isInvocation)).toEqual([]);
+  mayInvoke = true;
+  expect(await opened.invoke('a.png')).toMatchObject({ result: { kind: 'outcome' } });
+  opened.close();
 });

@@ -2,10 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { InvocationResult } from '../../../src/pipeline/invoke/invocation.ts';
 import { failureTypeOf, readReply } from '../../../src/pipeline/invoke/read-reply.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 
 const bytes = (payload: unknown) => Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
 const reply = (payload: unknown, functionError?: string) =>
-  readReply({ statusCode: 200, payload: bytes(payload), ...(functionError === undefined ? {} : { functionError }) });
+  readReply(
+    { statusCode: 200, payload: bytes(payload), ...(functionError === undefined ? {} : { functionError }) },
+    TIMESHEETS.reply,
+  );
 const answered = (statusCode: unknown, body: unknown) => reply({ statusCode, body: JSON.stringify(body) });
 const error500 = (error: unknown, error_type = 'Exception') =>
   answered(500, { message: 'Error processing timesheet', error, error_type, stack_trace: 'Traceback: json textract' });
@@ -170,7 +174,7 @@ describe('a function that did not return', () => {
 });
 
 test.each<[string, InvocationResult]>([
-  ['no payload', readReply({ statusCode: 200 })],
+  ['no payload', readReply({ statusCode: 200 }, TIMESHEETS.reply)],
   ['an empty payload', reply('')],
   ['blanks', reply(' \n')],
   ['no JSON', reply('<html>')],
@@ -206,7 +210,7 @@ test('reading any reply returns a result and never throws', () => {
   );
   fc.assert(
     fc.property(payload, fc.option(fc.constant('Unhandled'), { nil: undefined }), (given, functionError) => {
-      const result = readReply({ payload: given, ...(functionError ? { functionError } : {}) });
+      const result = readReply({ payload: given, ...(functionError ? { functionError } : {}) }, TIMESHEETS.reply);
       expect(['outcome', 'throttled', 'fault']).toContain(result.kind);
     }),
   );

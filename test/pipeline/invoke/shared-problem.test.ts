@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { readReply } from '../../../src/pipeline/invoke/read-reply.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 
 const bytes = (payload: unknown) => Buffer.from(JSON.stringify(payload));
 const answered = (error: string, error_type: string) =>
-  readReply({ statusCode: 200, payload: bytes({ statusCode: 500, body: JSON.stringify({ error, error_type }) }) });
+  readReply(
+    { statusCode: 200, payload: bytes({ statusCode: 500, body: JSON.stringify({ error, error_type }) }) },
+    TIMESHEETS.reply,
+  );
 const crashed = (errorType: string, errorMessage: string, stackTrace: readonly string[] = []) =>
-  readReply({
-    statusCode: 200,
-    functionError: 'Unhandled',
-    payload: bytes({ errorType, errorMessage, stackTrace }),
-  });
+  readReply(
+    { statusCode: 200, functionError: 'Unhandled', payload: bytes({ errorType, errorMessage, stackTrace }) },
+    TIMESHEETS.reply,
+  );
 const boto = (code: string, operation: string, message: string) =>
   `An error occurred (${code}) when calling the ${operation} operation: ${message}`;
 

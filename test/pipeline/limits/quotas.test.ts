@@ -215,7 +215,6 @@ describe('a quota that Service Quotas does not return', () => {
       expect(reading.freeConcurrency).toBe(850);
       expect(reading.notes[0]).toMatch(new RegExp(`cannot be read. Service Quotas: ${name}`));
     },
-    20_000,
   );
 
   test('has a note that says what to set, for a profile that names no model', async () => {

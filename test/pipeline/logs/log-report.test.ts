@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { groupByInvocation } from '../../../src/pipeline/logs/log-report.ts';
 import type { LogLine } from '../../../src/pipeline/logs/logs.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 
 const A = '11111111-aaaa-4aaa-8aaa-111111111111';
 const B = '22222222-bbbb-4bbb-8bbb-222222222222';
@@ -109,15 +110,15 @@ describe('grouping lines by invocation', () => {
     ];
     const hit = groupByInvocation(lines, new Set([lines[2]?.id ?? '']));
     expect(hit.filter(({ isHit }) => isHit).map(({ requestId }) => requestId)).toEqual([A]);
-    expect(groupByInvocation(lines).every(({ isHit }) => isHit)).toBe(true);
+    expect(groupByInvocation(lines).map(({ isHit }) => isHit)).toEqual([true, true]);
   });
 
   test('reads a line that is made to be slow quickly', () => {
-    const began = performance.now();
+    const began = cpuMs();
     for (const piece of ['a', 'a ', '1-', 'Error ', 'Duration: 1', '{"a":'])
       groupByInvocation(
         said('s', piece.repeat(250_000 / piece.length), `REPORT RequestId: ${A} ${piece.repeat(50_000)}`),
       );
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(cpuMs() - began).toBeLessThan(5_000);
   });
 });

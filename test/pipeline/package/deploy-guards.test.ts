@@ -207,16 +207,17 @@ describe('a deploy is not planned', () => {
 });
 
 describe('a rollback after the team deployed new code', () => {
-  const look = async () => previewRollback({ lambda: rig.clients.lambda }, await rig.plan());
+  const look = async () =>
+    previewRollback({ lambda: rig.clients.lambda, versionFile: 'OCR_VERSION.txt' }, await rig.plan());
 
   test('keeps that code and restores the handler and the environment', async () => {
     const before = await rig.current();
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
-    expect(await previewRollback({ lambda: rig.clients.lambda }, plan)).toEqual({});
+    expect(await previewRollback({ lambda: rig.clients.lambda, versionFile: 'OCR_VERSION.txt' }, plan)).toEqual({});
     await rig.deployElsewhere(TEAMS);
     const { codeSha256: teams } = await rig.current();
-    const found = await previewRollback({ lambda: rig.clients.lambda }, plan);
+    const found = await previewRollback({ lambda: rig.clients.lambda, versionFile: 'OCR_VERSION.txt' }, plan);
     expect(found).toEqual({ keeps: teams, ocrVersion: '3.0.0' });
     const done = await carryOutRollback(rig.ports, plan, nothing, found.keeps);
     expect(done).toMatchObject({ codeSha256: teams, keptCode: true });
@@ -243,7 +244,9 @@ describe('a rollback after the team deployed new code', () => {
     const plan = await rig.plan();
     await carryOutDeploy(rig.ports, plan, nothing);
     await rig.deployElsewhere(zipSync({ 'other.py': strToU8(HANDLER) }));
-    expect(await refusalOf(previewRollback({ lambda: rig.clients.lambda }, plan))).toEqual({
+    expect(
+      await refusalOf(previewRollback({ lambda: rig.clients.lambda, versionFile: 'OCR_VERSION.txt' }, plan)),
+    ).toEqual({
       reason: 'handler-not-found',
       handler: 'lambda_function.lambda_handler',
     });

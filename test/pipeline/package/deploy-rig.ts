@@ -16,6 +16,7 @@ import { readModuleSources } from '../../../src/pipeline/package/failure-module.
 import { type GivenPackage, planDeploy } from '../../../src/pipeline/package/function-package.ts';
 import type { UpdatePorts } from '../../../src/pipeline/package/function-update.ts';
 import type { PackageLocation } from '../../../src/pipeline/package/package-store.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { TableKey } from '../../../src/pipeline/table/table.ts';
 
 export const FUNCTION = 'TimesheetOCR-ocr-dev';
@@ -74,6 +75,8 @@ export async function startDeployRig() {
           tableKeys: about.tableKeys ?? KEYS,
           keyEncoding: 'raw',
           modelId: 'us.amazon.nova-lite-v1:0',
+          versionFile: 'OCR_VERSION.txt',
+          failed: TIMESHEETS.failed,
           ...(about.given ? { given: about.given } : {}),
         },
       ),

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { strToU8, unzipSync, Zip, ZipDeflate, type Zippable, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { PackageError, type PackageLimits, readPackage, withFiles } from '../../../src/pipeline/package/package-zip.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 import { withField, withText, zipParts } from './zip-parts.ts';
 
 const LIMITS: PackageLimits = { unpackedBytes: 100_000, files: 50 };
@@ -117,7 +118,7 @@ describe('a package with our module', () => {
       }),
       { numRuns: 150 },
     );
-  }, 60_000);
+  });
 });
 
 describe('adding our module', () => {
@@ -314,15 +315,15 @@ describe('the limits of a package', () => {
 
   test('stop a zip bomb that states a small size, before it is unpacked completely', async () => {
     const bomb = withField(zipOf({ 'fine.py': 'x', bomb: zeros(60_000_000) }), 'bomb', 'size', () => 10);
-    const inflated = performance.now();
+    const inflated = cpuMs();
     expect(unzipSync(zipOf({ bomb: zeros(60_000_000) })).bomb).toHaveLength(60_000_000);
-    const inflatingMs = performance.now() - inflated;
-    const begun = performance.now();
+    const inflatingMs = cpuMs() - inflated;
+    const begun = cpuMs();
     expect(await problemOf(bomb)).toMatchObject({
       reason: expect.stringMatching(/^(damaged|too-large)$/),
       path: 'bomb',
     });
-    expect(performance.now() - begun).toBeLessThan(inflatingMs / 2);
+    expect(cpuMs() - begun).toBeLessThan(inflatingMs / 2);
   });
 
   test('count the unpacked bytes, not the stated size', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { createBoundedCount } from '../../../src/pipeline/table/count.ts';
 import { describeTable } from '../../../src/pipeline/table/table.ts';
 import { type BackupWorld, startBackupWorld } from '../../backup/backup-rig.ts';
@@ -14,7 +15,7 @@ afterAll(() => world.stop());
 
 test('a table of at most the given size is counted: its entries, and all its records', async () => {
   const { approximateBytes } = await describeTable(world.dynamodb, table);
-  const counts = createBoundedCount(world.dynamodb, table, approximateBytes);
+  const counts = createBoundedCount(world.dynamodb, table, { maxBytes: approximateBytes, profile: TIMESHEETS });
   expect(await counts.isCountable()).toBe(true);
   expect(await counts.entries()).toBe(2);
   expect(await counts.records()).toBe(3);
@@ -23,7 +24,10 @@ test('a table of at most the given size is counted: its entries, and all its rec
 
 test('a larger table is not counted, and its size is the approximate number of records', async () => {
   const { approximateBytes, approximateItems } = await describeTable(world.dynamodb, table);
-  const counts = createBoundedCount(world.dynamodb, table, approximateBytes - 1);
+  const counts = createBoundedCount(world.dynamodb, table, {
+    maxBytes: approximateBytes - 1,
+    profile: TIMESHEETS,
+  });
   expect(await counts.isCountable()).toBe(false);
   expect(await counts.entries()).toBeUndefined();
   expect(await counts.records()).toBeUndefined();

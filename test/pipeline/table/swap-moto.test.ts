@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { freePort } from '../../support/aws/free-port.ts';
+import { eventually } from '../../support/eventually.ts';
 import { type SwapRig, swapRig } from './swap-rig.ts';
 import { describeSwap } from './swap-suite.ts';
 
@@ -14,15 +15,6 @@ function hasMoto(): boolean {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No free port');
-  return address.port;
-}
-
 const isHere = hasMoto();
 describe.skipIf(!isHere)(isHere ? 'on moto' : 'on moto (skipped: python3 here cannot import moto.server)', () => {
   let moto: ChildProcess;
@@ -31,12 +23,9 @@ describe.skipIf(!isHere)(isHere ? 'on moto' : 'on moto (skipped: python3 here ca
     const port = await freePort();
     moto = spawn('python3', ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
     const url = `http://127.0.0.1:${port}`;
-    await vi.waitFor(async () => expect((await fetch(`${url}/moto-api/`)).status).toBe(200), {
-      timeout: 30_000,
-      interval: 100,
-    });
+    await eventually(async () => expect((await fetch(`${url}/moto-api/`)).status).toBe(200), { interval: 100 });
     rig = swapRig(url);
-  }, 40_000);
+  });
   afterAll(async () => {
     await rig.stop();
     moto.kill();

@@ -2,42 +2,15 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { scanTable } from '../../../src/pipeline/table/scan.ts';
-import { type Change, createSwapper, type SwapOptions } from '../../../src/pipeline/table/swap.ts';
+import { createSwapper, type SwapOptions } from '../../../src/pipeline/table/swap.ts';
 import { testCredentials } from '../../support/aws/dynalite.ts';
 import { type Faults, startFaultProxy } from '../../support/aws/fault-proxy.ts';
 import { putItems } from '../../support/aws/items.ts';
 import { createPipelineTable } from '../../support/aws/pipeline-table.ts';
+import { keyOf } from './changes.ts';
 
 /** Waits end at once; `now` is the real time. */
 export const impatientClock: Clock = { now: Date.now, sleep: async () => {} };
-
-export const keyOf = ({ ResourceName = { S: '' }, DateProjectCode = { S: '' } }: Item): Item => ({
-  ResourceName,
-  DateProjectCode,
-});
-export const putNew = (next: Item): Change => ({ key: keyOf(next), expected: undefined, next });
-export const remove = (expected: Item): Change => ({ key: keyOf(expected), expected, next: undefined });
-export const replace = (expected: Item, next: Item): Change => ({ key: keyOf(expected), expected, next });
-export const done = { kind: 'done' } as const;
-export const conflict = (found: Item | undefined) => ({ kind: 'conflict' as const, found });
-
-/** A record with a value of every type. */
-export const everyType = (index: number, more: Item = {}): Item => ({
-  ResourceName: { S: `Person_${index}` },
-  DateProjectCode: { S: '2025-09-29#PJ1' },
-  Text: { S: 'é "quoted"\n' },
-  Empty: { S: '' },
-  Hours: { N: '7.5' },
-  Seal: { B: 'AP8H' },
-  IsDraft: { BOOL: false },
-  Nothing: { NULL: true },
-  Weeks: { SS: ['a', 'b'] },
-  Days: { NS: ['1', '2.5'] },
-  Stamps: { BS: ['AA==', 'AQ=='] },
-  Lines: { L: [{ S: 'one' }, { L: [{ N: '2' }] }] },
-  Details: { M: { depth: { M: { value: { N: '1' } } }, tags: { SS: ['x'] } } },
-  ...more,
-});
 
 /** Clients and tables of one DynamoDB server. */
 export function swapRig(url: string) {

@@ -6,23 +6,13 @@ import { sameItem } from '../../../src/pipeline/table/canonical.ts';
 import { createConditions } from '../../../src/pipeline/table/condition.ts';
 import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
 import { patientBackoff } from '../../../src/pipeline/table/scan.ts';
-import { ChangeRefusedError } from '../../../src/pipeline/table/swap.ts';
+import { ChangeRefusedError } from '../../../src/pipeline/table/swap-plan.ts';
 import { type LocalDynamo, startDynalite, testCredentials } from '../../support/aws/dynalite.ts';
 import { throttled } from '../../support/aws/fault-proxy.ts';
 import { putItems } from '../../support/aws/items.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
-import {
-  conflict,
-  done,
-  everyType,
-  impatientClock,
-  keyOf,
-  putNew,
-  remove,
-  replace,
-  type SwapRig,
-  swapRig,
-} from './swap-rig.ts';
+import { conflict, done, everyType, keyOf, putNew, remove, replace } from './changes.ts';
+import { impatientClock, type SwapRig, swapRig } from './swap-rig.ts';
 import { describeSwap } from './swap-suite.ts';
 
 let dynamo: LocalDynamo;
@@ -126,7 +116,7 @@ describe('batches', () => {
     expect((await own.contents(table)).size).toBe(0);
     await own.stop();
     await small.stop();
-  }, 60_000);
+  });
 
   test('a transaction of a swapper holds at most 4 MB', async () => {
     const items = Array.from({ length: 40 }, (_, index) => everyType(index, { Text: { S: 'x'.repeat(300_000) } }));
@@ -295,6 +285,16 @@ describe('errors', () => {
     const swapper = rig.swapper(table, { dynamodb, signal: stop.signal });
     await expect(swapper.swap(items.map(remove))).rejects.toThrow('stopped');
     expect(calls('TransactWriteItems')).toBe(1);
+  });
+
+  test('a swapper returns its results when its signal is aborted during the last call', async () => {
+    const table = await rig.table(entries(2));
+    const stop = new AbortController();
+    const { dynamodb } = await rig.through({ after: () => stop.abort(new Error('stopped')) });
+    expect(await rig.swapper(table, { dynamodb, signal: stop.signal }).swap(entries(2).map(remove))).toEqual([
+      done,
+      done,
+    ]);
   });
 
   test('a swapper throws the last error when the attempts without progress are used up', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { countByKind, countEntries, countRecords } from '../../../src/pipeline/table/count.ts';
-import { recordsNaming, recordsOfPerson } from '../../../src/pipeline/table/image-rows.ts';
+import { recordsOfPerson, recordsWith } from '../../../src/pipeline/table/image-rows.ts';
 import { type Item, textOf } from '../../../src/pipeline/table/item.ts';
 import { readItems } from '../../../src/pipeline/table/read.ts';
 import { kindOfRecord } from '../../../src/pipeline/table/records.ts';
@@ -67,7 +67,7 @@ test('records are counted by kind, and entries without the failed images', async
     failed: 2,
     total: 63,
   });
-  expect(await countEntries(world.dynamodb, table)).toBe(61);
+  expect(await countEntries(world.dynamodb, table, { keys: PIPELINE_KEYS })).toBe(61);
   expect(await countRecords(world.dynamodb, table)).toBe(63);
 });
 
@@ -103,9 +103,11 @@ test('a scan reads at most one page ahead of its reader', async () => {
 test('a scan retries while it is throttled, and throws when the throttling does not end', async () => {
   const table = await world.table(entries(5));
   const passing = await world.through({ intercept: ({ count }) => (count <= 2 ? throttled : undefined) });
-  expect(await countEntries(passing, table, { segments: 1, backoff: impatient })).toBe(5);
+  expect(await countEntries(passing, table, { keys: PIPELINE_KEYS, segments: 1, backoff: impatient })).toBe(5);
   const endless = await world.through({ intercept: () => throttled });
-  await expect(countEntries(endless, table, { segments: 1, backoff: impatient })).rejects.toMatchObject({
+  await expect(
+    countEntries(endless, table, { keys: PIPELINE_KEYS, segments: 1, backoff: impatient }),
+  ).rejects.toMatchObject({
     name: 'ProvisionedThroughputExceededException',
   });
 });
@@ -113,7 +115,9 @@ test('a scan retries while it is throttled, and throws when the throttling does 
 test('a scan throws at once when its signal is aborted', async () => {
   const table = await world.table(entries(5));
   const stopped = AbortSignal.abort(new Error('stopped'));
-  await expect(countEntries(world.dynamodb, table, { signal: stopped })).rejects.toThrow('stopped');
+  await expect(countEntries(world.dynamodb, table, { keys: PIPELINE_KEYS, signal: stopped })).rejects.toThrow(
+    'stopped',
+  );
 });
 
 test('readItems reads again the keys that DynamoDB left out of its answer', async () => {
@@ -155,12 +159,12 @@ test('recordsOfPerson returns the requested attributes of the records of one per
   ).toEqual([]);
 });
 
-test('recordsNaming returns the records of some images, whoever they are of', async () => {
+test('recordsWith returns the records of some images, whoever they are of', async () => {
   const rows = ['a.png', 'b 1+.png', 'c.png'].map((image, at) => ({
     ...key(`2025-09-0${at + 1}#PJ1`),
     SourceImage: { S: image },
   }));
   const table = await world.table(rows);
-  const found = await recordsNaming(world.dynamodb, table, ['b 1+.png', 'c.png', 'd.png']);
+  const found = await recordsWith(world.dynamodb, table, 'SourceImage', ['b 1+.png', 'c.png', 'd.png']);
   expect(found.map((item) => textOf(item.SourceImage)).sort()).toEqual(['b 1+.png', 'c.png']);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { backupForCorrections, countCorrections } from '../../../src/results/diff/corrections.ts';
-import { FIELDS_CHANGED_BY_EVERY_RUN } from '../../../src/results/diff/noise.ts';
 import { failedImage, timesheetEntry } from '../../support/aws/pipeline-table.ts';
 import { backupRecord } from '../../support/messages/table-builders.ts';
 import { changedTable, inOneWorld, world } from './diff-rig.ts';
@@ -24,7 +24,7 @@ describe('corrections by hand', () => {
         failedImage(1),
       ],
     );
-    expect(await countCorrections(world, { ...request, ignoredFields: FIELDS_CHANGED_BY_EVERY_RUN })).toEqual({
+    expect(await countCorrections(world, { ...request, ignoredFields: TIMESHEETS.noise })).toEqual({
       rows: 2,
       fields: [
         { name: 'Hours', records: 2 },
@@ -34,7 +34,7 @@ describe('corrections by hand', () => {
     // In a scope only its own entries count.
     const covers = ({ ProjectCode }: Item) =>
       ProjectCode !== undefined && 'S' in ProjectCode && ProjectCode.S === 'PJ1';
-    const inScope = { ...request, ignoredFields: FIELDS_CHANGED_BY_EVERY_RUN, covers };
+    const inScope = { ...request, ignoredFields: TIMESHEETS.noise, covers };
     expect(await countCorrections(world, inScope)).toEqual({ rows: 1, fields: [{ name: 'Hours', records: 1 }] });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { csvBytes, csvHeader } from '../../../src/lib/csv/write.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { diffCsvColumns, diffRows } from '../../../src/results/diff/diff-csv.ts';
 import { parseCsv } from '../../lib/csv/arbitrary-cells.ts';
 import { timesheetEntry } from '../../support/aws/pipeline-table.ts';
@@ -9,7 +10,7 @@ inOneWorld();
 
 describe('the CSV of a diff', () => {
   test('has every column name once, also for a table whose keys have the names of its own columns', () =>
-    expect(csvHeader(diffCsvColumns({ hash: 'Id', range: 'field' }))).toBe(
+    expect(csvHeader(diffCsvColumns({ hash: 'Id', range: 'field', profile: TIMESHEETS }))).toBe(
       'Change,Id,Record,Id (2),field (2),HoursBefore,HoursAfter,Field,Before,After,Item\r\n',
     ));
 

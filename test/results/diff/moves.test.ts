@@ -124,7 +124,7 @@ describe('moved records', () => {
       }),
       { numRuns: 20 },
     );
-  }, 60_000);
+  });
 });
 
 describe('noise', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { createFailureGroups, probabilityOfAtLeast } from '../../../src/results/failures/failure-groups.ts';
 
 /** The exact probability, by counting. */
@@ -42,7 +43,7 @@ describe('the probability of at least so many marked items', () => {
 describe('clusters of failures', () => {
   const START = Date.parse('2025-11-24T10:00:00Z');
   const clustersOf = (images: readonly { key: string; failed?: boolean; minute?: number }[]) => {
-    const groups = createFailureGroups();
+    const groups = createFailureGroups(TIMESHEETS);
     for (const { key, failed = false, minute = 0 } of images)
       groups.add({
         key,

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { scanTable } from '../../../src/pipeline/table/scan.ts';
 import { reconcile } from '../../../src/results/reconcile/reconcile.ts';
 import { readManifest, readManifestIndex } from '../../../src/run/plan/manifest.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
 import { readSettings } from '../../../src/settings.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { PIPELINE_KEYS } from '../../support/aws/pipeline-keys.ts';
 import { startRunsRig } from '../../support/rigs/runs-rig.ts';
 import { folder, inOneFolder } from './reconcile-rig.ts';
@@ -31,7 +32,7 @@ test('a reconciliation of a real run and its table accounts for every image', as
     const found = await reconcile(
       {
         manifest: readManifest(clients.s3, location, index),
-        journal: createRunStore(table, settings.ocrFunction).journal(runId, -1),
+        journal: createRunStore(table, settings.ocrFunction, TIMESHEETS.reply).journal(runId, -1),
         rows: scanTable(clients.bulkDynamodb, settings.table, { segments: 6 }),
       },
       { ...(snapshot.startedAt !== undefined && { startedAt: snapshot.startedAt }), folder, keys: PIPELINE_KEYS },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { createSharedWeekFinder } from '../../../src/results/report/shared-weeks.ts';
 import { judgeValidation } from '../../../src/results/report/validation.ts';
@@ -88,7 +89,7 @@ describe('the weeks that hold records of two images', () => {
       Who: ResourceName,
       What: DateProjectCode,
     }));
-    expect(await found(named, { keys: { hash: 'Who', range: 'What' } })).toMatchObject({
+    expect(await found(named, { keys: { hash: 'Who', range: 'What', profile: TIMESHEETS } })).toMatchObject({
       weeks: 1,
       examples: [{ person: 'Ana_Bel' }],
     });
@@ -97,7 +98,7 @@ describe('the weeks that hold records of two images', () => {
       ResourceName: { S: `Ana_Bel/${index}` },
       ResourceNameDisplay: { S: 'Ana Bel' },
     }));
-    expect(await found(hashOnly, { keys: { hash: 'ResourceName' } })).toMatchObject({
+    expect(await found(hashOnly, { keys: { hash: 'ResourceName', profile: TIMESHEETS } })).toMatchObject({
       weeks: 1,
       examples: [{ person: 'Ana Bel' }],
     });

@@ -22,6 +22,10 @@ test('A plan estimates the cost from what the last run reported, also after one 
 
     const second = await planned(rig, bot);
     expect(second.expectedCostUsd).toBeCloseTo(costUsd, 6);
+    // Without a state machine only the bot could run it.
+    expect(second.engineCosts).toEqual([
+      { engine: 'local', usd: expect.closeTo(40 * (0.2e-6 + 0.625e-6), 9), parts: expect.any(Array) },
+    ]);
     expect(second.forecastRestsOn.join(' ')).toContain('USD per image (as in r-0002)');
     expect(previewMessage(second).text).not.toContain('Estimated cost: unknown');
 

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { createRunStore } from '../../../src/run/store/run-store.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
 let rig: RunsRig;
@@ -63,7 +64,7 @@ test('a run whose process died during the start can be abandoned', async () => {
   const dead = await plan(bot);
   const { dynamodb } = createAwsClients();
   const table = await openControlTable({ dynamodb, tableName: 'rescan-bot-control', clock: systemClock });
-  await createRunStore(table, 'TimesheetOCR-ocr-dev').claimPipeline(dead, 'a start that died');
+  await createRunStore(table, 'TimesheetOCR-ocr-dev', TIMESHEETS.reply).claimPipeline(dead, 'a start that died');
   const next = await plan(bot);
   expect(await bot.runs.start(next, 'U1', { location: LOCATION })).toMatchObject({ refusal: { reason: 'run-open' } });
   value(await bot.runs.start(next, 'U1', { location: LOCATION, abandonOpen: true }));

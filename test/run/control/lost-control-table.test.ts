@@ -5,9 +5,10 @@ import {
   PutItemCommand,
   ScanCommand,
 } from '@aws-sdk/client-dynamodb';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
-import { type Copy, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
+import type { RunSnapshot } from '../../../src/run/model/types.ts';
+import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
 type Item = Record<string, AttributeValue>;
 const TableName = 'rescan-bot-control';
@@ -34,6 +35,7 @@ async function remove(which: (entry: Item) => boolean): Promise<void> {
   for (const { pk, sk } of (await entries()).filter(which))
     if (pk && sk) await dynamodb.send(new DeleteItemCommand({ TableName, Key: { pk, sk } }));
 }
+const doneOf = (run?: RunSnapshot) => (run ? run.totals.processed + run.totals.rejected + run.totals.failed : 0);
 /** The table as a restore to an earlier time leaves it. */
 async function restore(earlier: readonly Item[]): Promise<void> {
   await remove(() => true);
@@ -74,6 +76,111 @@ test('a run pauses when the control table is restored to a time before it was re
   expect((await driver.runs.current())?.state).toMatchObject({ kind: 'paused' });
   value(await rig.during(driver.runs.resume('U1')));
   await driver.listensTo('completed');
+});
+
+describe.each(['local', 'step-functions'] as const)(
+  'the control table is restored to a time when a run was running (%s)',
+  (engine) => {
+    beforeEach(async () => {
+      if (engine === 'local') return;
+      await rig.close();
+      rig = await startRunsRig({ engine });
+      rig.aws.turn({ latencyMs: 100 });
+      driver = await rig.copy();
+      ({ dynamodb } = createAwsClients());
+      runId = await rig.start(driver, { pace: { kind: 'fixed', perMinute: 300 } });
+      await rig.untilDone(driver, 5);
+    });
+
+    test.each<[string, RegExp, (() => Promise<void>)?]>([
+      ['completed', /the run completed after that, as s3:.*last-state\.json says/],
+      [
+        'stopped',
+        /the run was stopped after that/,
+        async () => void value(await rig.during(driver.runs.stop('U1', { now: false }))),
+      ],
+      ['been interrupted', /\d+ of its images had an outcome, and now \d+ have one, as s3:.*last-state\.json says/],
+    ])(
+      'a run that has %s since is not resumed by itself after a restart, and a person can resume it',
+      async (end, message, ask) => {
+        const earlier = await entries();
+        await rig.untilDone(driver, 15);
+        await ask?.();
+        if (end !== 'been interrupted') await driver.listensTo(end === 'completed' ? 'completed' : 'stopped');
+        // The clock stands still: it must not pass the 3 s that S3 has for the note.
+        await driver.runs.shutDown();
+        await restore(earlier);
+        let { total } = await rig.invocations();
+        driver = await rig.copy();
+        driver.runs.standBy();
+        const { snapshot } = await driver.listensTo('paused');
+        expect(snapshot.state).toMatchObject({
+          because: { kind: 'fault', fault: { reason: 'control-table', message: expect.stringMatching(message) } },
+        });
+        // An execution that is in progress ends its batch.
+        if (engine === 'step-functions' && end === 'been interrupted') ({ total } = await rig.invocations());
+        await rig.pass(30_000);
+        expect((await rig.invocations()).total).toBe(total);
+        const known = doneOf(await driver.runs.current());
+        expect(known).toBeGreaterThan(0);
+        value(await rig.during(driver.runs.resume('U1')));
+        expect(doneOf((await driver.listensTo('completed')).snapshot)).toBe(60);
+        // Step Functions may know the outcome of an image in progress.
+        expect((await rig.invocations()).total).toBeLessThanOrEqual(total + 60 - known);
+      },
+    );
+  },
+);
+
+test('a run that a person resumed after a restore of the control table is resumed by itself after a crash', async () => {
+  const earlier = await entries();
+  await driver.listensTo('completed');
+  await restore(earlier);
+  driver.runs.standBy();
+  await driver.listensTo('paused');
+  value(await rig.during(driver.runs.resume('U1')));
+  await rig.untilDone(driver, 10);
+  driver.kill();
+  const next = await rig.copy();
+  next.runs.standBy();
+  await next.listensTo('resumed');
+  await next.listensTo('completed');
+});
+
+test('a run ends while the control bucket refuses its last state', async () => {
+  rig.aws.turn({ accessDenied: ['s3:PutObject'] });
+  await driver.listensTo('completed');
+  await rig.until(async () => ((await driver.runs.current())?.state.kind === 'completed' ? true : undefined));
+});
+
+test('a plan whose run was started since is not started again after a restore of the control table', async () => {
+  value(await rig.during(driver.runs.stop('U1', { now: false })));
+  await driver.listensTo('stopped');
+  const { runId: planned } = value(
+    await driver.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION }),
+  );
+  const earlier = await entries();
+  value(await rig.during(driver.runs.start(planned, 'U1', { location: LOCATION, abandonOpen: true })));
+  await driver.listensTo('completed');
+  await restore(earlier);
+  expect(await driver.runs.start(planned, 'U1', { location: LOCATION, abandonOpen: true })).toMatchObject({
+    refusal: { reason: 'plan-gone', runId: planned, state: 'completed' },
+  });
+});
+
+test('after a restore of the control table a plan gets a number that no run had, so an earlier button starts nothing', async () => {
+  value(await rig.during(driver.runs.stop('U1', { now: false })));
+  await driver.listensTo('stopped');
+  const earlier = await entries();
+  const planned = async () =>
+    value(await driver.runs.plan({ selection: {}, paceSetting: { kind: 'auto' }, by: 'U1', location: LOCATION })).runId;
+  const [second, third] = [await planned(), await planned()];
+  await restore(earlier);
+  const next = await planned();
+  expect([second, third, next]).toEqual(['r-0002', 'r-0003', 'r-0004']);
+  expect(await driver.runs.start(third, 'U1', { location: LOCATION })).toMatchObject({
+    refusal: { reason: 'plan-gone', runId: third },
+  });
 });
 
 test('a run pauses when its record has another plan than the bot writes, and every request says which entry it is', async () => {

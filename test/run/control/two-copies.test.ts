@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { createAwsClients } from '../../../src/pipeline/aws.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { createRunStore, type RunStore } from '../../../src/run/store/run-store.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
 let rig: RunsRig;
@@ -14,7 +15,7 @@ afterEach(() => rig.close());
 async function openStore(): Promise<RunStore> {
   const { dynamodb } = createAwsClients();
   const table = await openControlTable({ dynamodb, tableName: 'rescan-bot-control', clock: systemClock });
-  return createRunStore(table, 'TimesheetOCR-ocr-dev');
+  return createRunStore(table, 'TimesheetOCR-ocr-dev', TIMESHEETS.reply);
 }
 const SLOW = { kind: 'fixed', perMinute: 600 } as const;
 const plan = async (copy: Copy) =>

@@ -28,6 +28,14 @@ test('the manifests of runs are separate, and are read from any entry on', async
   expect(await keysOf('r-0002', 0)).toEqual(['d.png']);
 });
 
+test('the runs that have anything in the bucket are found', async () => {
+  const store = createManifestStore(s3.client, { bucket: 'control', prefix: 'other/' });
+  expect(await store.ids()).toEqual([]);
+  const ids = ['r-0007', 'r-0009', 'r-0012'];
+  for (const id of ids) await store.write(id, imagesOf('a.png', 'b.png'));
+  expect(await store.ids()).toEqual(ids);
+});
+
 test('the manifest of a run that has none is an error, not an empty list', async () => {
   await expect(keysOf('r-0099', 0)).rejects.toThrow(ManifestError);
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import { type PlannedImage, separateNeighbours } from '../../../src/run/plan/neighbours.ts';
 
@@ -14,7 +15,11 @@ async function* streamOf<T>(values: readonly T[]): AsyncGenerator<T> {
 }
 const plan = (keys: readonly string[], outcomes: readonly Known[]): Promise<PlannedImage[]> =>
   Array.fromAsync(
-    separateNeighbours(streamOf(keys.map((key) => ({ key, size: 7 }))), streamOf([{ records: outcomes }])),
+    separateNeighbours(
+      streamOf(keys.map((key) => ({ key, size: 7 }))),
+      streamOf([{ records: outcomes }]),
+      TIMESHEETS.together,
+    ),
   );
 
 test('of two images of one person and week the second comes after all other images, and both have the same number', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLiveRun } from '../../../src/run/engines/local/live-run.ts';
-import { takeCheckpoint } from '../../../src/run/engines/local/run-views.ts';
+import { createLiveRun } from '../../../src/run/engines/reducer/live-run.ts';
+import { takeCheckpoint } from '../../../src/run/engines/reducer/run-views.ts';
 import { readLatestExperience } from '../../../src/run/plan/past-runs.ts';
 import { noTotals } from '../../../src/run/rules/totals.ts';
 import { encodeCheckpoint } from '../../../src/run/store/checkpoint.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { hashOfResource } from '../../../src/pipeline/table/image-rows.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
 import { lookUpRows } from '../../../src/run/proof/look-up-rows.ts';
@@ -36,13 +37,13 @@ function tableOf(items: readonly Item[], { small = true } = {}) {
       async *recordsOf(person: string) {
         reads.push(person);
         yield items.filter(
-          (item) => JSON.stringify(item.ResourceName) === JSON.stringify({ S: hashOfResource(person) }),
+          (item) => JSON.stringify(item.ResourceName) === JSON.stringify({ S: hashOfResource(person, TIMESHEETS) }),
         );
       },
-      recordsNaming: async (names: readonly string[]) => {
+      recordsWith: async (attribute: string, names: readonly string[]) => {
         reads.push('scan');
         const named = (item: Item) =>
-          names.some((name) => JSON.stringify(item.SourceImage) === JSON.stringify({ S: name }));
+          names.some((name) => JSON.stringify(item[attribute]) === JSON.stringify({ S: name }));
         return small ? items.filter(named) : undefined;
       },
     },

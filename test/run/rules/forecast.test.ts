@@ -44,6 +44,38 @@ describe('a forecast', () => {
     expect(known.restsOn.slice(1)).toEqual(['5 s per image (the last run).', '0.0012 USD per image (the last run).']);
     expect(forecast(factsOf())).not.toHaveProperty('expectedCostUsd');
   });
+  it('of auto adds up the pace that doubles every 10 s from 20 a minute', () => {
+    const at = (over: Partial<ForecastFacts>) => forecast(factsOf({ paceSetting: { kind: 'auto' }, ...over }));
+    // 20, 40 and 80 a minute for 10 s each, then 160 a minute.
+    expect(at({}).expectedMs).toBeCloseTo(30_000 + ((1_399 - 140 / 6) * 60_000) / 160 + 5_000, 6);
+    // Two starts follow the first, at 20 a minute.
+    expect(at({ total: 3 }).expectedMs).toBeCloseTo(6_000 + 5_000, 6);
+    // 10 s at 20 a minute, the rest at 40.
+    expect(at({ total: 8 }).expectedMs).toBeCloseTo(10_000 + ((7 - 20 / 6) * 60_000) / 40 + 5_000, 6);
+    // Below 20 a minute nothing is doubled, and the last doubling ends at the top.
+    expect(at({ total: 11, ceilingPerMinute: 10 }).expectedMs).toBeCloseTo(60_000 + 5_000, 6);
+    expect(at({ total: 101, ceilingPerMinute: 30 }).expectedMs).toBeCloseTo(
+      10_000 + ((100 - 20 / 6) * 60_000) / 30 + 5_000,
+      6,
+    );
+    expect(at({}).restsOn).toEqual(['Pace: auto, up to 160 images a minute after a slow start.', '5 s per image.']);
+  });
+  it('holds where an image takes no time and nothing may be in flight, and rounds what it says', () => {
+    expect(forecast(factsOf({ secondsPerImage: 0, maxInFlight: 0 })).expectedPerMinute).toBe(40);
+    const slow = forecast(factsOf({ maxInFlight: 1, secondsPerImage: 7.123, costPerImageUsd: 0.00123456 }));
+    expect(slow.expectedPerMinute).toBeCloseTo(60 / 7.123, 9);
+    expect(slow.restsOn).toEqual([
+      'Pace: 40 images a minute (your setting).',
+      '1 image in progress at 7.12 s each allow 8.42 images a minute.',
+      '7.12 s per image.',
+      '0.00123 USD per image.',
+    ]);
+    expect(forecast(factsOf({ maxInFlight: 0, secondsPerImage: 6 })).expectedPerMinute).toBe(10);
+  });
+  it('says nothing of the concurrency where it is just enough', () => {
+    const { expectedPerMinute, restsOn } = forecast(factsOf({ maxInFlight: 4, secondsPerImage: 6 }));
+    expect([expectedPerMinute, restsOn]).toEqual([40, ['Pace: 40 images a minute (your setting).', '6 s per image.']]);
+  });
   it('of nothing takes no time', () => {
     expect(forecast(factsOf({ total: 0 })).expectedMs).toBe(0);
   });
@@ -108,6 +140,76 @@ describe('the ceiling of the pace', () => {
     const { freeConcurrency: _, ...unknown } = facts;
     expect(paceCeiling(unknown)).toMatchObject({ ceilingPerMinute: 160, maxInFlight: 200 });
     expect(paceCeiling(unknown).because).toContain('Free Lambda concurrency: unknown');
+  });
+  it('is the tokens that the model allows over those of an image where they are fewer', () => {
+    const tokens = { perMinute: 500_000, perImage: 4_000.4 };
+    const { ceilingPerMinute, because } = paceCeiling({ ...facts, tokens });
+    expect(ceilingPerMinute).toBe(99);
+    expect(because.at(-1)).toBe('Tokens: 500,000 a minute × 80 % ÷ 4,000 per image = 99.99');
+    // As many as the requests allow: no limit of their own.
+    expect(paceCeiling({ ...facts, tokens: { perMinute: 200_000, perImage: 1_000 } })).toEqual(paceCeiling(facts));
+    expect(paceCeiling({ ...facts, tokens: { perMinute: 0, perImage: 0 } })).toEqual(paceCeiling(facts));
+  });
+  it('is the write units of the table or of an index over those of an image where they are fewer', () => {
+    const capacity = [
+      { name: 'Table T', units: 20 },
+      { name: 'Index wide', units: 100 },
+      { name: 'Index narrow', units: 7 },
+    ];
+    const { ceilingPerMinute, because } = paceCeiling({ ...facts, writes: { capacity, unitsPerImage: 10.5 } });
+    expect(ceilingPerMinute).toBe(40);
+    expect(because.slice(3)).toEqual([
+      'Table T: 20 write units a second × 60 ÷ 10.5 per image = 114.29',
+      'Index narrow: 7 write units a second × 60 ÷ 10.5 per image = 40',
+    ]);
+  });
+  it('is the lowest of tokens and write units, and names each one that lowers it', () => {
+    const limits = (perMinute: number, units: number) =>
+      paceCeiling({
+        ...facts,
+        tokens: { perMinute, perImage: 1_000 },
+        writes: { capacity: [{ name: 'T', units }], unitsPerImage: 1 },
+      });
+    expect(limits(100_000, 1)).toMatchObject({ ceilingPerMinute: 60 });
+    expect(limits(100_000, 1).because.slice(3)).toEqual([
+      'Tokens: 100,000 a minute × 80 % ÷ 1,000 per image = 80',
+      'T: 1 write units a second × 60 ÷ 1 per image = 60',
+    ]);
+    expect(limits(50_000, 1)).toMatchObject({ ceilingPerMinute: 40 });
+    expect(limits(50_000, 1).because.slice(3)).toEqual(['Tokens: 50,000 a minute × 80 % ÷ 1,000 per image = 40']);
+  });
+  it('names no concurrency that is just enough, and no setting that is just as high', () => {
+    const { because, maxInFlight } = paceCeiling({ ...facts, freeConcurrency: 401, secondsPerImage: 75 });
+    expect(maxInFlight).toBe(200);
+    expect(because).toEqual([
+      'The model: 200 requests a minute × 80 % = 160',
+      'Lambda: 401 free × 50 % = 200 images at once',
+    ]);
+  });
+  it('rounds down, and holds where an image takes no time and no image may be in flight', () => {
+    const odd = { ...facts, modelRequestsPerMinute: 33.335, quotaPercent: 66.5, maxInFlight: 2.9, secondsPerImage: 0 };
+    expect(paceCeiling(odd)).toEqual({
+      ceilingPerMinute: 22,
+      maxInFlight: 2,
+      because: [
+        'The model: 33.34 requests a minute × 66.5 % = 22.17',
+        'Lambda: 900 free × 50 % = 450 images at once',
+        'At most 2 images at once (setting)',
+      ],
+    });
+    expect(paceCeiling({ ...facts, freeConcurrency: 1, secondsPerImage: 900 })).toEqual({
+      ceilingPerMinute: 160,
+      maxInFlight: 1,
+      because: [
+        'The model: 200 requests a minute × 80 % = 160',
+        'Lambda: 1 free × 50 % = 1 images at once',
+        '1 images at once × 60 ÷ 900 s per image = 0 a minute',
+      ],
+    });
+    expect(paceCeiling({ ...facts, modelRequestsPerMinute: 0, maxInFlight: 0 })).toMatchObject({
+      ceilingPerMinute: 1,
+      maxInFlight: 1,
+    });
   });
   it.each([
     { freeConcurrency: 0 },

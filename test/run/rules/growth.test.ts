@@ -9,6 +9,7 @@ import {
   noteFailedCheck,
   noteGrowthOutcome,
   noteProbe,
+  noteWait,
   resumeGrowth,
   startGrowth,
 } from '../../../src/run/rules/growth.ts';
@@ -193,4 +194,25 @@ it('the state of the watchdog survives JSON', () => {
   for (const growth of [startGrowth(5), noteGrowthOutcome(startGrowth(5, 7)), noteEntries(startGrowth(1), 2, 3)])
     expect(growthSchema.parse(JSON.parse(JSON.stringify(growth)))).toEqual(growth);
   expect(growthSchema.safeParse({ ...startGrowth(5), outcomesSinceCheck: -1 }).success).toBe(false);
+});
+
+describe('time in which nothing could start', () => {
+  const growth = { ...startGrowth(1_000), checkedAt: 3_000, attemptedAt: 3_000 };
+  it('is not time without growth, and makes no check old', () => {
+    expect(noteWait(growth, 5_000, 20_000)).toEqual({ ...growth, grewAt: 6_000, checkedAt: 8_000 });
+  });
+  it('never moves growth or check into the future', () => {
+    expect(noteWait(growth, 60_000, 20_000)).toMatchObject({ grewAt: 20_000, checkedAt: 20_000 });
+  });
+});
+
+it('a process that died continues with the time without growth from before', () => {
+  const growth = { ...startGrowth(100_000), checkedAt: 160_000, attemptedAt: 160_000 };
+  expect(resumeGrowth(growth, 900_000, false)).toMatchObject({ grewAt: 840_000, checkedAt: 900_000 });
+});
+
+it('a check of exactly the longest age is fresh enough to stop the run', () => {
+  const growth = { ...startGrowth(0), checkedAt: 10 * MINUTE, attemptedAt: 10 * MINUTE };
+  expect(judgeGrowth(growth, runbook, 11 * MINUTE).kind).toBe('trip');
+  expect(judgeGrowth(growth, runbook, 11 * MINUTE + 1).kind).toBe('warn');
 });

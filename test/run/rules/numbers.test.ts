@@ -20,6 +20,25 @@ describe('the numbers of a run', () => {
     expect(numbersOf(runSnapshot({ growth: { kind: 'probed' } }))).not.toHaveProperty('grownBy');
   });
 
+  test('have growth before the first outcome, too, where the table was counted', () => {
+    const nothing = { ...totals, processed: 0, rejected: 0, failed: 0, noRows: 0 };
+    const growth = { kind: 'counted', entries: 40, entriesAtStart: 40, imagesSinceCount: 0 } as const;
+    expect(numbersOf(runSnapshot({ totals: nothing, growth }))).toMatchObject({ done: 0, grownBy: 0 });
+  });
+
+  test.each([
+    [
+      { kind: 'counted', entries: 40, entriesAtStart: 6 },
+      { records: 40, recordsAtStart: 6, grownBy: 34 },
+    ],
+    [{ kind: 'counted', entries: 40 }, { records: 40 }],
+    [{ kind: 'counted', entriesAtStart: 6 }, { recordsAtStart: 6 }],
+    [{ kind: 'counted' }, {}],
+  ] as const)('name only the counts that exist: %j', (growth, expected) => {
+    const { records: _, recordsAtStart: __, grownBy: ___, ...others } = numbersOf(runSnapshot({ growth }));
+    expect(numbersOf(runSnapshot({ growth }))).toStrictEqual({ ...others, ...expected });
+  });
+
   test('have a cost only where the function reported one', () => {
     expect(numbersOf(runSnapshot())).toMatchObject({ costUsd: 1.236 });
     expect(numbersOf(runSnapshot({ totals: { ...totals, costUsd: 0 } }))).not.toHaveProperty('costUsd');

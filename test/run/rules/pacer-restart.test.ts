@@ -76,6 +76,14 @@ describe('a saved pacer', () => {
     expect(createPacer(settings, 1_998, savePacer(first, 1_998)).starts[0]).toBe(1_998);
   });
 
+  it('a pacer of 1,000,000 images a minute is restored after a crash', () => {
+    const settings = { paceSetting: fixed(1_000_000), ceilingPerMinute: 1_000_000, maxInFlight: 500 };
+    const pacer = createPacer(settings, 0);
+    noteStart(pacer, 1_000);
+    const restored = createPacer(settings, 60_000, savePacer(pacer, 1_000));
+    expect(pacePerMinute(restored)).toBe(1_000_000);
+  });
+
   it('a restored pacer continues its slow start', () => {
     const pacer = pacerOf(auto);
     startAll(pacer, 0, 25_000);
@@ -128,10 +136,111 @@ describe('a saved pacer', () => {
     expect(nextStartAt(next, 140_000)).toBe(140_000);
   });
 
+  it('a pacer that is saved long after its last start has no starts of the last minute', () => {
+    const pacer = pacerOf(fixed(60));
+    startAll(pacer, 0, 60_000);
+    expect(savePacer(pacer, 140_000).starts).toEqual([]);
+    // The last second of the minute is 60 s ago.
+    expect(savePacer(pacer, 119_500).starts).toEqual([[60, 1]]);
+  });
+
+  it('a restored pacer keeps the interval to the last start', () => {
+    const pacer = pacerOf(fixed(60));
+    noteStart(pacer, 0);
+    const next = createPacer(
+      { paceSetting: fixed(60), ceilingPerMinute: 1_000, maxInFlight: 500 },
+      10,
+      savePacer(pacer, 10),
+    );
+    expect(nextStartAt(next, 10)).toBe(1_000);
+  });
+
+  it('a restored pacer that knows no duration has the limit of images in flight of a new one', () => {
+    const saved = savePacer(pacerOf(fixed(60)), 10);
+    const settings = { paceSetting: fixed(60), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    expect(inFlightLimit(createPacer(settings, 10, saved))).toBe(inFlightLimit(createPacer(settings, 10)));
+  });
+
+  it('a restored pacer that was throttled does not double its pace again', () => {
+    const pacer = pacerOf(auto);
+    noteThrottled(pacer, 0);
+    const next = createPacer(
+      { paceSetting: auto, ceilingPerMinute: 1_000, maxInFlight: 500 },
+      10,
+      savePacer(pacer, 10),
+    );
+    noteOutcome(next, 20_000, 500);
+    expect(pacePerMinute(next)).toBe(14 + 20);
+  });
+
+  it.each([
+    ['counts the starts since the same fixed pace was set', 600],
+    ['does not count starts before another fixed pace holds', 500],
+  ])('a restored pacer %s', (_, perMinute) => {
+    const pacer = pacerOf(fixed(600));
+    startAll(pacer, 0, 60_000);
+    const settings = { paceSetting: fixed(perMinute), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    const next = createPacer(settings, 60_000, savePacer(pacer, 60_000));
+    expect(nextStartAt(next, 60_000)).toBe(perMinute === 600 ? 60_250 : 60_020);
+  });
+
+  it('a restored pacer does not count starts before its fixed pace was set', () => {
+    const pacer = pacerOf(fixed(1_000));
+    startAll(pacer, 0, 50_000);
+    setPaceSetting(pacer, fixed(600), 50_000);
+    const settings = { paceSetting: fixed(600), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    expect(nextStartAt(createPacer(settings, 50_000, savePacer(pacer, 50_000)), 50_000)).toBe(
+      nextStartAt(pacer, 50_000),
+    );
+  });
+
+  it('a restored pacer starts one interval after the last start that it cannot know of', () => {
+    const pacer = pacerOf(fixed(60));
+    noteStart(pacer, 0);
+    const settings = { paceSetting: fixed(60), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    expect(nextStartAt(createPacer(settings, 5_500, savePacer(pacer, 0)), 5_500)).toBe(6_500);
+  });
+
+  it.each([
+    [600, 60],
+    [60, 600],
+  ])(
+    'the starts that a restored pacer cannot know of are those of the highest pace: %i before, %i now',
+    (before, now) => {
+      const settings = { paceSetting: fixed(now), ceilingPerMinute: 1_000, maxInFlight: 500 };
+      expect(createPacer(settings, 30_000, savePacer(pacerOf(fixed(before)), 0)).starts).toHaveLength(111);
+    },
+  );
+
+  it('a pacer whose clock is behind counts the starts since its fixed pace was set', () => {
+    const pacer = pacerOf(fixed(300));
+    setPaceSetting(pacer, fixed(600), 1_000);
+    startAll(pacer, 1_000, 61_000);
+    const settings = { paceSetting: fixed(600), ceilingPerMinute: 1_000, maxInFlight: 500 };
+    // 111 starts are added, so the 111th of the minute is the one that must leave the window.
+    expect(nextStartAt(createPacer(settings, 41_000, savePacer(pacer, 61_000)), 41_000)).toBeGreaterThan(50_000);
+  });
+
+  it('a pacer whose clock is behind counts the starts of ten seconds that it cannot know of', () => {
+    const pacer = pacerOf(fixed(60), 60, 50, 100_000);
+    startAll(pacer, 100_000, 140_000);
+    const settings = { paceSetting: fixed(60), ceilingPerMinute: 60, maxInFlight: 50 };
+    const next = createPacer(settings, 139_999, savePacer(pacer, 140_000));
+    // 40 that are known, and 11 at most since the last one, which was a second before the pacer was saved.
+    expect(next.starts).toHaveLength(51);
+    expect(next.starts.at(-1)).toBe(139_999);
+  });
+
   it.each([
     ['more than a minute old', { starts: [[61, 1]] }],
+    ['in the future', { starts: [[-1, 1]] }],
+    ['between two seconds', { starts: [[1.5, 1]] }],
     ['none at all', { starts: [[3, 0]] }],
+    ['half a start', { starts: [[3, 0.5]] }],
+    ['more buckets than seconds', { starts: Array.from({ length: 62 }, () => [3, 1]) }],
     ['a negative pace', { targetPerMinute: -1 }],
+    ['a negative highest pace', { topPerMinute: -1 }],
+    ['a negative duration', { durationMs: -1 }],
   ])('a saved pacer with invalid values is refused: %s', (_, wrong) => {
     expect(savedPacerSchema.safeParse({ ...savePacer(pacerOf(auto), 0), ...wrong }).success).toBe(false);
   });
@@ -145,18 +254,20 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('setting' as const), perMinute: fc.integer({ min: 0, max: 400 }) }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       do: fc.constant('crash' as const),
       blindMs: fc.integer({ min: 0, max: 10_000 }),
       deadMs: fc.integer({ min: 0, max: 30_000 }),
+      /** By how much the clock of the next process is behind the one of this process when it saved the pacer. */
+      behindMs: fc.option(fc.integer({ min: 1, max: 120_000 }), { nil: undefined, freq: 2 }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('idle' as const), ms: fc.integer({ min: 0, max: 90_000 }) }) },
 );
 
 describe('the ceiling', () => {
-  it('the ceiling holds in every 60 s, with throttles, changes of pace, late timers and crashes', () => {
+  it('the ceiling and a fixed pace hold in every 60 s, with throttles, changes of pace, late timers, crashes and clocks behind', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 300 }),
@@ -167,12 +278,25 @@ describe('the ceiling', () => {
           let paceSetting: PaceSetting = auto;
           let pacer = createPacer({ paceSetting, ...settings }, 0);
           let now = 0;
+          /** Real time minus the clock of the process. */
+          let offset = 0;
           const starts: number[] = [];
+          let sinceSetting: number[] = [];
+          const start = (ms: number) => {
+            const more = startAll(pacer, now, now + ms, () => lateMs).map((at) => at + offset);
+            starts.push(...more);
+            sinceSetting.push(...more);
+            now += ms;
+          };
+          const check = () => {
+            expect(worstWindow(starts)).toBeLessThanOrEqual(ceiling);
+            if (paceSetting.kind === 'fixed')
+              expect(worstWindow(sinceSetting)).toBeLessThanOrEqual(paceSetting.perMinute);
+          };
           for (const action of steps) {
             switch (action.do) {
               case 'wait':
-                starts.push(...startAll(pacer, now, now + action.ms, () => lateMs));
-                now += action.ms;
+                start(action.ms);
                 break;
               case 'idle':
                 now += action.ms;
@@ -181,19 +305,23 @@ describe('the ceiling', () => {
                 noteThrottled(pacer, now);
                 break;
               case 'setting':
+                check();
+                sinceSetting = [];
                 paceSetting = action.perMinute === 0 ? auto : fixed(action.perMinute);
                 setPaceSetting(pacer, paceSetting, now);
                 break;
               case 'crash': {
                 const saved = savePacer(pacer, now);
-                starts.push(...startAll(pacer, now, now + action.blindMs, () => lateMs));
-                now += action.blindMs + action.deadMs;
+                start(action.blindMs);
+                const real = now + action.deadMs + offset;
+                now = action.behindMs === undefined ? now + action.deadMs : saved.at - action.behindMs;
+                offset = real - now;
                 pacer = createPacer({ paceSetting, ...settings }, now, saved);
                 break;
               }
             }
           }
-          expect(worstWindow(starts)).toBeLessThanOrEqual(ceiling);
+          check();
         },
       ),
       { numRuns: 150 },
@@ -219,6 +347,32 @@ describe('the ceiling', () => {
         },
       ),
       { numRuns: 60 },
+    );
+  });
+
+  it('a pacer that is saved and restored at once starts the next image when the saved one would, or up to a second later', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 300 }), fc.array(step, { maxLength: 15 }), (ceiling, steps) => {
+        const settings = { ceilingPerMinute: ceiling, maxInFlight: 500 };
+        let paceSetting: PaceSetting = auto;
+        const pacer = createPacer({ paceSetting, ...settings }, 0);
+        let now = 0;
+        for (const action of steps) {
+          if (action.do === 'wait') startAll(pacer, now, now + action.ms);
+          if (action.do === 'throttled') noteThrottled(pacer, now);
+          if (action.do === 'setting') {
+            paceSetting = action.perMinute === 0 ? auto : fixed(action.perMinute);
+            setPaceSetting(pacer, paceSetting, now);
+          }
+          now += 'ms' in action ? action.ms : 0;
+        }
+        const next = createPacer({ paceSetting, ...settings }, now, savePacer(pacer, now));
+        expect(pacePerMinute(next)).toBe(pacePerMinute(pacer));
+        const laterMs = nextStartAt(next, now) - nextStartAt(pacer, now);
+        expect(laterMs).toBeGreaterThanOrEqual(0);
+        expect(laterMs).toBeLessThanOrEqual(1_000);
+      }),
+      { numRuns: 100 },
     );
   });
 

@@ -87,6 +87,37 @@ describe('a change of pace', () => {
     expect(pacePerMinute(pacer)).toBe(300);
   });
 
+  it('auto after a fixed pace doubles every 10 s', () => {
+    const pacer = pacerOf(fixed(300));
+    setPaceSetting(pacer, auto, 1_000);
+    noteOutcome(pacer, 10_999, 500);
+    expect(pacePerMinute(pacer)).toBe(300);
+    nextStartAt(pacer, 11_000);
+    expect(pacePerMinute(pacer)).toBe(600);
+  });
+
+  it('auto after a fixed pace that throttling lowered adds 2 % of the ceiling, 5 s after the change', () => {
+    const pacer = pacerOf(fixed(300));
+    noteThrottled(pacer, 0);
+    noteOutcome(pacer, 1_000, 500);
+    setPaceSetting(pacer, auto, 4_000);
+    nextStartAt(pacer, 5_000);
+    expect(pacePerMinute(pacer)).toBe(210);
+    noteOutcome(pacer, 9_000, 500);
+    expect(pacePerMinute(pacer)).toBe(230);
+    noteOutcome(pacer, 20_000, 500);
+    expect(pacePerMinute(pacer)).toBe(250);
+  });
+
+  it('auto after a fixed pace that recovered from throttling doubles every 10 s', () => {
+    const pacer = pacerOf(fixed(100));
+    noteThrottled(pacer, 0);
+    startAll(pacer, 0, 60_000);
+    setPaceSetting(pacer, auto, 60_000);
+    noteOutcome(pacer, 70_000, 500);
+    expect(pacePerMinute(pacer)).toBe(200);
+  });
+
   it('a new fixed pace does not count the starts before it was set', () => {
     const pacer = pacerOf(fixed(600));
     startAll(pacer, 0, 60_000);
@@ -167,6 +198,14 @@ describe('throttling', () => {
     expect(pacePerMinute(pacer)).toBeCloseTo(49);
   });
 
+  it('before a duration is known, throttles of 2.5 s are one burst', () => {
+    const pacer = pacerOf(fixed(100));
+    for (const now of [0, 1_000, 2_499]) noteThrottled(pacer, now);
+    expect(pacePerMinute(pacer)).toBeCloseTo(70);
+    noteThrottled(pacer, 2_500);
+    expect(pacePerMinute(pacer)).toBeCloseTo(49);
+  });
+
   it('throttling does not lower the pace below one a minute', () => {
     const pacer = pacerOf(auto);
     for (let now = 0; now < 1_000_000; now += 5_000) noteThrottled(pacer, now);
@@ -237,6 +276,23 @@ describe('the limit of images in flight', () => {
     const before = inFlightLimit(pacer);
     for (let now = 50; now < 100; now++) noteOutcome(pacer, now, 30_000);
     expect(inFlightLimit(pacer)).toBeGreaterThan(before * 5);
+  });
+
+  it.each([
+    ['the mean of the first ones', [1_000, 3_000], 32],
+    ['a tenth of a new one after ten', [...Array<number>(10).fill(1_000), 11_000], 32],
+    ['images that took no time', [0], 2],
+  ])('the limit follows the durations: %s', (_, durations, limit) => {
+    const pacer = pacerOf(fixed(600));
+    for (const durationMs of durations) noteOutcome(pacer, 0, durationMs);
+    expect(inFlightLimit(pacer)).toBe(limit);
+  });
+
+  it('the time since the first start counts from that start', () => {
+    const pacer = pacerOf(fixed(60), 1_000, 5_000, 100_000);
+    noteStart(pacer, 100_000);
+    expect(inFlightLimit(pacer, 101_000)).toBe(inFlightLimit(pacerOf(fixed(60))));
+    expect(inFlightLimit(pacer, 120_000)).toBe(32);
   });
 
   it('the limit ignores invalid durations', () => {

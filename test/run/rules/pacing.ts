@@ -27,6 +27,7 @@ export function startAll(
       if (now >= to) return starts;
       continue;
     }
+    if (starts.length > 100_000) throw new Error('The pacer starts images without end');
     noteStart(pacer, now);
     starts.push(now);
     if (outcomes) noteOutcome(pacer, now, 500);

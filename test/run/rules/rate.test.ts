@@ -28,7 +28,25 @@ describe('the rate', () => {
     expect(perMinute(rate, 120_000)).toBeLessThan(60);
     expect(perMinute(rate, 185_001)).toBe(0);
   });
-  it('the rate is never negative, and its at most 26 buckets survive JSON', () => {
+  it('the rate begins ten seconds after the first outcome, whenever that was', () => {
+    const rate = noted(every(100, 1_000_000, 1_020_000));
+    expect(perMinute(rate, 1_009_999)).toBeUndefined();
+    expect(perMinute(rate, 1_010_000)).toBeGreaterThan(0);
+  });
+  it('a second outcome gives a rate, a first one alone gives none for a minute', () => {
+    expect(perMinute(noted([1_000_000, 1_020_000]), 1_030_000)).toBe(2);
+    expect(perMinute(noted([1_000_000]), 1_059_999)).toBeUndefined();
+    expect(perMinute(noted([1_000_000]), 1_060_000)).toBe(0);
+  });
+  it('the first outcome is no part of the rate while it is where the measured time begins', () => {
+    expect(perMinute(noted([1_000_000, 1_060_000]), 1_115_000)).toBeCloseTo(60 / 115);
+  });
+  it('the rate keeps exactly the buckets of its two minutes', () => {
+    expect(emptyRate()).toEqual({ buckets: [] });
+    const { buckets } = noted(every(5_000, 0, 600_000));
+    expect(buckets.map(([startsAt]) => startsAt)).toEqual(every(5_000, 480_000, 600_000));
+  });
+  it('the rate is never negative, and its at most 25 buckets survive JSON', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 30_000 }), { maxLength: 100 }),
@@ -39,7 +57,7 @@ describe('the rate', () => {
           for (const gap of gaps) {
             now += gap;
             rate = noteDone(rate, now);
-            expect(rate.buckets.length).toBeLessThanOrEqual(26);
+            expect(rate.buckets.length).toBeLessThanOrEqual(25);
           }
           const measured = perMinute(rate, now + wait);
           expect(measured ?? 0).toBeGreaterThanOrEqual(0);

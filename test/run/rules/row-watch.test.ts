@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import {
+  awaitsRowsBelow,
   beginLookup,
+  endRowWatch,
   LOOK_AT_ONCE,
   lookupDueAt,
   noteClaim,
@@ -10,6 +12,7 @@ import {
   noteProofs,
   type RowProof,
   startRowWatch,
+  unprovenOf,
 } from '../../../src/run/rules/row-watch.ts';
 
 const WAIT_MS = 10_000;
@@ -99,5 +102,85 @@ describe('lookups of rows', () => {
         },
       ),
     );
+  });
+});
+
+describe('the state of the lookups', () => {
+  const records = (count: number, from = 0) => Array.from({ length: count }, (_, at) => record(from + at));
+  const indexesOf = (of: readonly OutcomeRecord[]) => of.map(({ index }) => index);
+  const start = startRowWatch();
+
+  test('begins with nothing to look up', () => {
+    expect(start).toMatchObject({ queue: [], asked: [], missing: [], skipped: [], found: 0 });
+    expect(lookupDueAt(start)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('a full queue takes no more images, unless one must be looked up', () => {
+    const full = { ...start, queue: records(400), missing: records(100, 400) };
+    expect(noteClaim(full, record(900)).queue).toHaveLength(400);
+    expect(indexesOf(noteClaim(full, record(900), true).queue).at(-1)).toBe(900);
+    expect(noteClaim({ ...full, queue: records(399) }, record(900)).queue).toHaveLength(400);
+  });
+
+  test('the images around a miss are taken as far as the queue has room', () => {
+    const watch = { ...start, asked: [record(1)], queue: records(490, 100), skipped: records(40, 50) };
+    const { watch: next } = noteProofs(watch, ['missing'], 0, WAIT_MS);
+    expect(next.queue).toHaveLength(499);
+    expect(next.skipped).toEqual([]);
+    expect(unprovenOf(next)).toBe(1);
+  });
+
+  test('the images around a miss are left out where the queue is longer than it may be', () => {
+    const watch = { ...start, asked: [record(1)], queue: records(510, 100), skipped: records(40, 50) };
+    expect(noteProofs(watch, ['missing'], 0, WAIT_MS).watch.queue).toHaveLength(510);
+  });
+
+  test('no lookup begins while one runs', () => {
+    expect(lookupDueAt({ ...start, asked: records(1), queue: records(3, 1) })).toBe(Number.POSITIVE_INFINITY);
+    expect(lookupDueAt({ ...start, queue: records(1) })).toBe(0);
+    expect(lookupDueAt({ ...start, missing: records(1), nextLookAt: 700 })).toBe(700);
+    expect(lookupDueAt({ ...start, nextLookAt: 700 })).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('missing rows are looked up again when it is time, beside new images', () => {
+    const watch = { ...start, missing: records(15), queue: records(30, 100), nextLookAt: 2_000 };
+    expect(indexesOf(beginLookup(watch, 1_999).asked)).toEqual(indexesOf(records(20, 100)));
+    const next = beginLookup(watch, 2_000);
+    expect(indexesOf(next.asked)).toEqual([...indexesOf(records(10)), ...indexesOf(records(10, 100))]);
+    expect(indexesOf(next.missing)).toEqual([10, 11, 12, 13, 14]);
+    expect(indexesOf(next.queue)).toEqual(indexesOf(records(20, 110)));
+  });
+
+  test('rows count as missing from exactly the waiting time after the reply on', () => {
+    const watch = { ...start, asked: [{ ...record(1, 1_000), durationMs: 3_000 }] };
+    expect(noteProofs(watch, ['missing'], 13_999, WAIT_MS).lost).toEqual([]);
+    expect(indexesOf(noteProofs(watch, ['missing'], 14_000, WAIT_MS).lost)).toEqual([1]);
+  });
+
+  test('found rows are counted, and what is unknown is left to the end of the run', () => {
+    const watch = { ...start, asked: records(5), found: 7 };
+    const { watch: next, lost } = noteProofs(watch, ['found', 'unknown', 'found'], 99_000, WAIT_MS);
+    expect(next).toMatchObject({ found: 9, asked: [], missing: [], everyoneFor: 5 });
+    expect(lost).toEqual([]);
+  });
+
+  test('the next look at missing rows is two seconds later, or when it was due already', () => {
+    const watch = { ...start, asked: records(1), nextLookAt: 5_000 };
+    const dueAt = (now: number) => noteProofs(watch, ['missing'], now, WAIT_MS).watch.nextLookAt;
+    expect([dueAt(4_000), dueAt(5_000), dueAt(6_000)]).toEqual([5_000, 7_000, 8_000]);
+  });
+
+  test('the end of a run waits for no lookup', () => {
+    const watch = { ...start, queue: records(2), missing: records(2, 2), skipped: records(2, 4), asked: records(1, 6) };
+    expect(endRowWatch(watch)).toEqual({ ...watch, queue: [], missing: [], skipped: [] });
+  });
+
+  test.each(['queue', 'asked', 'missing'] as const)('an image in %s awaits its rows', (where) => {
+    const watch = { ...start, [where]: records(2, 5) };
+    expect([5, 6, 7].map((index) => awaitsRowsBelow(watch, index))).toEqual([false, true, true]);
+  });
+
+  test('no image awaits its rows where none is looked up', () => {
+    expect(awaitsRowsBelow({ ...start, skipped: records(3) }, 10)).toBe(false);
   });
 });

@@ -11,6 +11,7 @@ import {
   normaliseMessage,
   noTotals,
   noteCause,
+  repeatCostUsd,
 } from '../../../src/run/rules/totals.ts';
 
 const recordOf = (outcome: Outcome, over: Partial<OutcomeRecord> = {}): OutcomeRecord => ({
@@ -53,6 +54,30 @@ describe('totals', () => {
     const totals = outcomes.map((outcome) => recordOf(outcome)).reduce(addOutcome, noTotals);
     expect(totals).toEqual({ ...noTotals, processed: 1, noRows: 1, entriesStored: 5, costUsd: 0.5, invokeMs: 200 });
     expect(doneOf(totals)).toBe(2);
+  });
+  it('images that are gone, and those that need a review, are counted', () => {
+    const outcomes: Outcome[] = [
+      { kind: 'gone' },
+      { kind: 'gone' },
+      { kind: 'processed', review: ['hours missing'] },
+      { kind: 'processed', review: ['date missing'] },
+      { kind: 'processed' },
+    ];
+    const totals = outcomes.map((outcome) => recordOf(outcome)).reduce(addOutcome, noTotals);
+    expect(totals).toStrictEqual({ ...noTotals, processed: 3, gone: 2, needsReview: 2, invokeMs: 500 });
+    expect(doneOf(totals)).toBe(5);
+    expect(addOutcome(noTotals, recordOf({ kind: 'processed' }))).not.toHaveProperty('needsReview');
+  });
+  it('repeated invocations cost as much as the mean image', () => {
+    expect(repeatCostUsd({ ...noTotals, processed: 8, failed: 2, costUsd: 5, repeats: 4 })).toBe(2);
+  });
+  it.each([
+    ['nothing was repeated', { processed: 8, costUsd: 5, repeats: 0 }],
+    ['a run from before repeats were counted', { processed: 8, costUsd: 5 }],
+    ['the function reports no cost', { processed: 8, costUsd: 0, repeats: 4 }],
+    ['no image is done', { processed: 0, costUsd: 5, repeats: 4 }],
+  ])('there is no cost of repeats where %s', (_, over) => {
+    expect(repeatCostUsd({ ...noTotals, ...over })).toBeUndefined();
   });
   it('calls and throttles are counted call by call', () => {
     const totals = addCall(addCall(noTotals, { throttled: true }), { throttled: false });
@@ -103,6 +128,15 @@ describe('similar errors', () => {
   ])('different messages are different causes: %s', (one, other) => {
     expect(noteCause(noteCause([], 'OCR_ERROR', one), 'OCR_ERROR', other)).toHaveLength(2);
   });
+  it.each([
+    ['Rows for "Nik" in `a b` by \'Ann O\' are late', 'rows for … in … by … are late'],
+    ['open /tmp/a b/c.txt, week-7.jpg and up.jpeg', 'open … … … and …'],
+    ['id 4f2b1c9e-1a2b-4c3d-8e9f-001122334455, object 0a1b2c3d', 'id #, object #'],
+    ['at 10:00:00.5, 1,398 of 1.5', 'at #, # of #'],
+    ['  two\tblanks  ', 'two blanks'],
+  ])('%j is counted as %j', (message, normal) => {
+    expect(normaliseMessage(message)).toBe(normal);
+  });
   it('the same message with another failure type is another cause', () => {
     expect(noteCause(noteCause([], 'OCR_ERROR', 'x'), 'TEXTRACT_ERROR', 'x')).toHaveLength(2);
   });
@@ -134,6 +168,10 @@ describe('causes', () => {
   });
   it('a cause keeps at most 500 characters of its message', () => {
     expect(noteCause([], 'OCR_ERROR', 'x'.repeat(5_000))[0]?.message).toHaveLength(500);
+  });
+  it('only the cause that came again is counted', () => {
+    const before = ['one', 'two', 'three'].reduce<Cause[]>((list, text) => noteCause(list, 'OCR_ERROR', text), []);
+    expect(noteCause(before, 'OCR_ERROR', 'two').map(({ count }) => count)).toEqual([1, 2, 1]);
   });
   it('noting a cause does not change the previous list', () => {
     const before: Cause[] = [{ failureType: 'OCR_ERROR', message: 'x', count: 1 }];

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Warning } from '../../../src/run/model/types.ts';
-import { judgeWarnings, type WarningFacts, warningChanges } from '../../../src/run/rules/warnings.ts';
+import {
+  judgeCanary,
+  judgeWarnings,
+  mayStart,
+  type WarningFacts,
+  warningChanges,
+} from '../../../src/run/rules/warnings.ts';
 
 const MINUTE = 60_000;
 const limits = { imagesPerMinute: 10, failurePercent: 10, throttlePercent: 20, withoutGrowthMs: 5 * MINUTE };
@@ -48,6 +54,14 @@ describe('a warning', () => {
     ['no warning about two failures of four', { recentFailures: outcomes(2, 4) }, []],
     ['failures when three of four failed', { recentFailures: outcomes(3, 4) }, ['failures']],
     ['no warning about failures without outcomes', { recentFailures: [] }, []],
+    ['failures when two of ten failed', { recentFailures: outcomes(2, 10) }, ['failures']],
+    ['throttling with ten calls', { throttlePercent: 100, calls: 10 }, ['throttling']],
+    ['no warning about speed at a pace of a fifth above the limit', { imagesPerMinute: 5, pacePerMinute: 12 }, []],
+    [
+      'no warning about speed at such a fixed pace',
+      { imagesPerMinute: 5, pacePerMinute: 4, paceSetting: { kind: 'fixed', perMinute: 12 } },
+      [],
+    ],
     ['no warning about growth before 5 minutes', { withoutGrowthMs: 4.99 * MINUTE }, []],
     ['no growth at 5 minutes', { withoutGrowthMs: 5 * MINUTE }, ['no-growth']],
     ['no warning about throttling at 20 %', { throttlePercent: 20 }, []],
@@ -74,6 +88,35 @@ describe('a warning', () => {
       { kind: 'no-growth', value: 7, limit: 5 },
       { kind: 'throttling', value: 33, limit: 20 },
     ]);
+  });
+});
+
+describe('the canary', () => {
+  const canary = { images: 20, percent: 25 };
+  it.each([
+    [undefined, false, 500, true],
+    [canary, false, 19, true],
+    [canary, false, 20, false],
+    [canary, true, 20, true],
+  ] as const)('with the canary %j, passed: %s, image %i may start: %s', (given, hasPassed, index, may) => {
+    expect(mayStart(given, hasPassed, index)).toBe(may);
+  });
+  it('more failures than its share trip the run, and exactly its share does not', () => {
+    expect(judgeCanary(canary, 1_000, { failed: 5, withoutRows: 0 })).toBeUndefined();
+    expect(judgeCanary(canary, 1_000, { failed: 6, withoutRows: 0 })).toStrictEqual({
+      kind: 'canary',
+      failed: 6,
+      images: 20,
+      percent: 25,
+    });
+  });
+  it('images without rows count as failures, and are named', () => {
+    expect(judgeCanary(canary, 1_000, { failed: 4, withoutRows: 1 })).toBeUndefined();
+    expect(judgeCanary(canary, 1_000, { failed: 4, withoutRows: 2 })).toMatchObject({ failed: 6, withoutRows: 2 });
+  });
+  it('a run of fewer images is all canary', () => {
+    expect(judgeCanary(canary, 4, { failed: 1, withoutRows: 0 })).toBeUndefined();
+    expect(judgeCanary(canary, 4, { failed: 2, withoutRows: 0 })).toMatchObject({ failed: 2, images: 4 });
   });
 });
 

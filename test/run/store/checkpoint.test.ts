@@ -108,7 +108,7 @@ const checkpointOf = (over: Partial<Checkpoint> = {}): Checkpoint => ({
   progress: marked(0, 1, 2, 5, 6, 9),
   retries: [{ index: 3, throttles: 2, broken: 0 }],
   totals: { ...noTotals, processed: 5, failed: 1, failedByType: { OCR_ERROR: 1 } },
-  breaker: { ...closedBreaker, recent: [true, false] },
+  breaker: { ...closedBreaker(), recent: [true, false] },
   pacer: savePacer(createPacer({ paceSetting: { kind: 'auto' }, ceilingPerMinute: 100, maxInFlight: 10 }, 0), 5),
   growth: startGrowth(0, 12),
   topFailures: [{ failureType: 'OCR_ERROR', message: 'no "sheet"\u2028 found', count: 1 }],
@@ -142,6 +142,7 @@ describe('a checkpoint', () => {
       entries: fc.nat(),
       entriesCountedAt: fc.record({ done: fc.nat(), activeMs: fc.nat() }),
       startedThrough: fc.integer({ min: -1 }),
+      lastProcessed: fc.record({ key: fc.string({ unit: 'grapheme' }), startedAt: fc.nat(), dateRange: fc.string() }),
     });
     fc.assert(
       fc.property(arbitrary, (over) => {

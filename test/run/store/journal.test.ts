@@ -1,11 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { drive } from '../../../src/run/engines/local/engine.ts';
-import { createLiveRun, type RunRules } from '../../../src/run/engines/local/live-run.ts';
+import { createLiveRun, type RunRules } from '../../../src/run/engines/reducer/live-run.ts';
 import type { OutcomeRecord } from '../../../src/run/model/types.ts';
 import { createRunStore, type RunStore } from '../../../src/run/store/run-store.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite, testCredentials } from '../../support/aws/dynalite.ts';
 import { startFaultProxy } from '../../support/aws/fault-proxy.ts';
 
@@ -41,7 +42,11 @@ beforeEach(async () => {
     await proxy.stop();
     await dynamo.stop();
   };
-  store = createRunStore(await openControlTable({ dynamodb: client, tableName: 'control', clock: systemClock }), 'fn');
+  store = createRunStore(
+    await openControlTable({ dynamodb: client, tableName: 'control', clock: systemClock }),
+    'fn',
+    TIMESHEETS.reply,
+  );
 });
 afterEach(() => end());
 

@@ -2,9 +2,10 @@ import { DynamoDBClient, PutItemCommand, QueryCommand } from '@aws-sdk/client-dy
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { decodeCheckpoint } from '../../../src/run/store/checkpoint.ts';
 import { createRunStore, type RunStore } from '../../../src/run/store/run-store.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite, testCredentials } from '../../support/aws/dynalite.ts';
 import { type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
@@ -108,6 +109,7 @@ describe('a run that the previous version stored', () => {
     store = createRunStore(
       await openControlTable({ dynamodb: client, tableName: 'control', clock: systemClock }),
       'fn',
+      TIMESHEETS.reply,
     );
     for (const item of [formerRecord, formerChunk])
       await client.send(new PutItemCommand({ TableName: 'control', Item: marshall(item) }));

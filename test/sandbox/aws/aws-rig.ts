@@ -5,9 +5,10 @@ import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient } from '@a
 import { S3Client } from '@aws-sdk/client-s3';
 import { ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { strToU8, zipSync } from 'fflate';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { seedKey, seedTimesheet } from '../../../sandbox/aws/ocr/timesheet.ts';
 import { startLocalAws } from '../../../sandbox/aws/server.ts';
+import { eventually } from '../../support/eventually.ts';
 
 export const BUCKET = 'timesheetocr-input-dev-016164185850';
 export const CONTROL_BUCKET = 'rescan-bot-control';
@@ -62,11 +63,10 @@ export async function startAwsRig() {
     configuration: () => clients.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FUNCTION })),
     /** Resolves when the last update of the function is complete. */
     updated: () =>
-      vi.waitUntil(
-        async () =>
-          (await clients.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FUNCTION })))
-            .LastUpdateStatus !== 'InProgress',
-      ),
+      eventually(async () => {
+        const found = await clients.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: FUNCTION }));
+        expect(found.LastUpdateStatus).not.toBe('InProgress');
+      }),
     async lines(filterPattern = ''): Promise<string[]> {
       const lines: string[] = [];
       let nextToken: string | undefined;

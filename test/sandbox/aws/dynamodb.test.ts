@@ -21,16 +21,25 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const TableName = 'Transactions';
 type Item = Record<string, AttributeValue>;
 
 let now = Date.UTC(2025, 0, 1);
 let transactionMs = 0;
+/** Whether a transaction has begun. */
+let hasBegun = false;
 let dynamo: LocalDynamo;
 let dynamodb: DynamoDBClient;
 beforeAll(async () => {
-  dynamo = await startDynalite({ now: () => now, transactionMs: () => transactionMs });
+  dynamo = await startDynalite({
+    now: () => now,
+    transactionMs() {
+      hasBegun = true;
+      return transactionMs;
+    },
+  });
   dynamodb = dynamo.client;
 });
 async function createTable(): Promise<void> {
@@ -55,6 +64,7 @@ async function createTable(): Promise<void> {
 }
 beforeEach(async () => {
   transactionMs = 0;
+  hasBegun = false;
   await dynamodb.send(new DeleteTableCommand({ TableName })).catch(() => {});
   await createTable();
 });
@@ -220,9 +230,9 @@ describe('the token of a transaction', () => {
   });
 
   test('the token of a running transaction is refused', async () => {
-    transactionMs = 50;
+    transactionMs = 2_000;
     const first = transact([putAction(item('a'))], 'token-4');
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    await eventually(() => expect(hasBegun).toBe(true));
     expect(await failure(transact([putAction(item('a'))], 'token-4'))).toBeInstanceOf(TransactionInProgressException);
     await first;
   });
@@ -230,9 +240,9 @@ describe('the token of a transaction', () => {
 
 describe('a running transaction', () => {
   test('writes of its items are refused as conflicts while a transaction runs, and other items can be written', async () => {
-    transactionMs = 60;
+    transactionMs = 2_000;
     const first = transact([putAction(item('a')), putAction(item('b'))]);
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    await eventually(() => expect(hasBegun).toBe(true));
     const second = failure(transact([putAction(item('b', { hours: { N: '2' } })), putAction(item('c'))]));
     expect(await failure(put(item('a', { hours: { N: '3' } })))).toBeInstanceOf(TransactionConflictException);
     await put(item('d'));

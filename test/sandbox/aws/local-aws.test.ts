@@ -1,5 +1,11 @@
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { BatchWriteItemCommand, DescribeTableCommand, DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
+import {
+  BatchWriteItemCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  ScanCommand,
+  TransactWriteItemsCommand,
+} from '@aws-sdk/client-dynamodb';
 import {
   DeleteFunctionConcurrencyCommand,
   GetAccountSettingsCommand,
@@ -55,6 +61,20 @@ afterAll(() => aws.close());
 const world = (path: string, body?: unknown) =>
   fetch(`${aws.url}/sandbox/${path}`, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) });
 afterEach(() => world('reset', {}));
+
+test('tells which caller changed records or invoked the function, by its access key id', async () => {
+  const put = { TableName: TABLE, Item: { ResourceName: { S: 'A' }, DateProjectCode: { S: 'B' } } };
+  await dynamodb.send(new TransactWriteItemsCommand({ TransactItems: [{ Put: put }] }));
+  await dynamodb.send(new ScanCommand({ TableName: TABLE }));
+  await invoke(keyOf(0));
+  const { calls } = z
+    .object({ calls: z.array(z.looseObject({ caller: z.string(), operation: z.string() })) })
+    .parse(await (await world('callers')).json());
+  expect(calls).toMatchObject([
+    { caller: 'x', operation: 'TransactWriteItems' },
+    { caller: 'x', operation: 'Invoke' },
+  ]);
+});
 
 const keyOf = (index: number) => seedKey(seedTimesheet(index), index);
 async function invoke(key: string) {

@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { boltApp, clientOf, manifestWith, person, slackForTest, stateOf } from './harness.ts';
 
 const seed = {
@@ -73,7 +74,7 @@ describe('what people do to a channel', () => {
     const { chat } = clientOf(slack);
     const { ts = '' } = await chat.postMessage({ channel: 'G1', text: 'before' });
     await person(slack, 'channel', { channel: 'closed', do: 'change-id', id: 'C9' });
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(heard).toMatchObject([{ type: 'channel_id_changed', old_channel_id: 'G1', new_channel_id: 'C9' }]),
     );
     await expect(chat.postMessage({ channel: 'G1', text: 'x' })).rejects.toMatchObject(

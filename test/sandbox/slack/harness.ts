@@ -4,6 +4,7 @@ import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { type LocalSlack, type LocalSlackOptions, startLocalSlack } from '../../../sandbox/slack/server.ts';
 import type { SlackClock } from '../../../sandbox/slack/workspace/clock.ts';
+import { HANGS_MS } from '../../support/eventually.ts';
 
 /** A manifest with these bot scopes, one command and a Home tab. */
 export const manifestWith = (scopes: readonly string[], more = '') => `
@@ -25,9 +26,18 @@ const ALL_SCOPES = [
   ...['im:write', 'im:read', 'channels:read', 'channels:history', 'groups:read'],
 ];
 
+/** A busy machine may need longer than Slack gives. */
+const PATIENT = { acknowledgeWithinMs: HANGS_MS, triggerLifeMs: HANGS_MS };
+
 /** Starts a local Slack on a free port until the end of the test. */
 export async function slackForTest(options: Partial<LocalSlackOptions> = {}): Promise<LocalSlack> {
-  const slack = await startLocalSlack({ port: 0, rateLimits: 'off', manifest: manifestWith(ALL_SCOPES), ...options });
+  const slack = await startLocalSlack({
+    port: 0,
+    rateLimits: 'off',
+    manifest: manifestWith(ALL_SCOPES),
+    ...(options.clock ? {} : PATIENT),
+    ...options,
+  });
   onTestFinished(() => slack.close());
   return slack;
 }

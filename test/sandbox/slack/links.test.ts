@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { type LocalSlack, startLocalSlack } from '../../../sandbox/slack/server.ts';
+import { eventually } from '../../support/eventually.ts';
 import { boltApp, clientOf, manifestWith, person, slackForTest, stateOf } from './harness.ts';
 
 const ENVELOPE = z.looseObject({
@@ -21,7 +22,7 @@ async function link(slack: LocalSlack, path?: string) {
   socket.on('message', (data) => received.push(ENVELOPE.parse(JSON.parse(data.toString()))));
   onTestFinished(() => socket.terminate());
   await once(socket, 'open');
-  await vi.waitFor(() => expect(received.length).toBeGreaterThan(0));
+  await eventually(() => expect(received.length).toBeGreaterThan(0));
   return { socket, received, url, of: (type: string) => received.filter((envelope) => envelope.type === type) };
 }
 
@@ -65,14 +66,11 @@ describe('Socket Mode', () => {
     await boltApp(slack, (app) => app.command('/demo', ({ ack }) => ack('here')));
     const [before] = (await stateOf(slack)).connections;
     expect(await person(slack, 'disconnect', { reason: 'refresh_requested' })).toMatchObject({ notified: 1 });
-    await vi.waitFor(
-      async () => {
-        const [now] = (await stateOf(slack)).connections;
-        expect(now?.leaving).toBe(false);
-        expect(now?.id).not.toBe(before?.id);
-      },
-      { timeout: 8_000 },
-    );
+    await eventually(async () => {
+      const [now] = (await stateOf(slack)).connections;
+      expect(now?.leaving).toBe(false);
+      expect(now?.id).not.toBe(before?.id);
+    });
     expect(await person(slack, 'command', { user: 'operator', channel: 'random', text: '/demo' })).toMatchObject({
       response: { text: 'here' },
     });
@@ -82,15 +80,15 @@ describe('Socket Mode', () => {
     const slack = await slackForTest();
     const dying = await link(slack);
     const home = person(slack, 'home', { user: 'viewer' });
-    await vi.waitFor(() => expect(dying.of('events_api')).toMatchObject([{ retry_attempt: 0 }]));
+    await eventually(() => expect(dying.of('events_api')).toMatchObject([{ retry_attempt: 0 }]));
     dying.socket.terminate();
     expect(await home).toMatchObject({ acknowledged: false, reason: 'connection-lost' });
     const living = await link(slack);
-    await vi.waitFor(() => expect(living.of('events_api')).toMatchObject([{ retry_attempt: 1 }]));
+    await eventually(() => expect(living.of('events_api')).toMatchObject([{ retry_attempt: 1 }]));
     living.socket.send(JSON.stringify({ envelope_id: living.of('events_api')[0]?.envelope_id }));
 
     const command = person(slack, 'command', { user: 'viewer', channel: 'random', text: '/demo' });
-    await vi.waitFor(() => expect(living.of('slash_commands')).toHaveLength(1));
+    await eventually(() => expect(living.of('slash_commands')).toHaveLength(1));
     living.socket.terminate();
     expect(await command).toMatchObject({ ok: false, reason: 'connection-lost' });
     const last = await link(slack);

@@ -1,6 +1,7 @@
 import type { App } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import { describe, expect, it, vi } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { boltApp, clientOf, manualClock, person, plain, section, slackForTest, stateOf } from './harness.ts';
 
 const input = (blockId: string, element: Extract<ModalView['blocks'][number], { type: 'input' }>['element']) => ({
@@ -30,7 +31,7 @@ const opensForm = (app: App, view = form()) =>
   });
 async function openForm(slack: Parameters<typeof person>[0], user = 'operator', id = 'U0OPERATOR') {
   await person(slack, 'command', { user, channel: 'timesheet-ocr', text: '/demo' });
-  return vi.waitFor(async () => {
+  return eventually(async () => {
     const view = (await stateOf(slack)).views[id]?.at(-1);
     if (!view) throw new Error('no view yet');
     return view.id;
@@ -182,10 +183,10 @@ describe('a modal', () => {
     const stack = async () => (await stateOf(slack)).views.U0OPERATOR ?? [];
     for (const depth of [2, 3]) {
       await person(slack, 'action', { user: 'operator', viewId: (await stack()).at(-1)?.id, actionId: 'deeper' });
-      await vi.waitFor(async () => expect(await stack()).toHaveLength(depth));
+      await eventually(async () => expect(await stack()).toHaveLength(depth));
     }
     await person(slack, 'action', { user: 'operator', viewId: (await stack()).at(-1)?.id, actionId: 'deeper' });
-    await vi.waitFor(() => expect(refusals).toEqual(['push_limit_reached']));
+    await eventually(() => expect(refusals).toEqual(['push_limit_reached']));
     await person(slack, 'close', { user: 'operator', viewId: (await stack()).at(-1)?.id });
     expect(await stack()).toHaveLength(2);
     expect(closed).toEqual([false]);
@@ -270,7 +271,7 @@ describe('App Home', () => {
       }),
     );
     expect(await person(slack, 'home', { user: 'viewer' })).toMatchObject({ ok: true, acknowledged: true });
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await stateOf(slack)).homes.U0VIEWER?.blocks).toMatchObject([{ text: { text: 'Hello home' } }]),
     );
   });

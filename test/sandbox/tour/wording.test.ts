@@ -72,6 +72,7 @@ describe('a message in a terminal', () => {
   });
 
   test('asterisks inside of words and code are kept, and links are printed with their address', () => {
+    expect(plainText('*Backup `0 2 * * *` is set* in `a *b* c`')).toBe('Backup `0 2 * * *` is set in `a *b* c`');
     expect(plainText('2*3*4 and <https://x.example/a|the page>')).toBe('2*3*4 and the page (https://x.example/a)');
   });
 

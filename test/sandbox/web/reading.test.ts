@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { nearDay, slackDate } from '../../../sandbox/web/page/blocks/dates.ts';
 import { csvRows } from '../../../sandbox/web/page/chat/csv.ts';
 import { completionsOf, knownLines } from '../../../sandbox/web/page/composer/completions.ts';
+import { countsText } from '../../../sandbox/web/page/world/map-run-counts.ts';
 
 describe('a CSV', () => {
   const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
@@ -93,4 +94,10 @@ describe('completions', () => {
     expect(completionsOf(known, 'rescan')).toEqual([]);
     expect(completionsOf(known, '')).toEqual([]);
   });
+});
+
+test('the children of a Map Run are counted by what they came to, without what there is none of', () => {
+  const counts = { pending: 1_200, running: 3, succeeded: 2, failed: 0, timedOut: 1, total: 1_206, resultsWritten: 2 };
+  expect(countsText(counts)).toBe('2 succeeded, 1 timed out, 3 running, 1,200 waiting');
+  expect(countsText({})).toBe('');
 });

@@ -23,7 +23,7 @@ function copies() {
   const copy = () => {
     const warnings: string[] = [];
     const logger = { warn: (_about: unknown, message?: unknown) => void warnings.push(String(message)) };
-    return { ...createChannelIds({ store, channels: ['G1', 'C2'], clock, logger }), warnings };
+    return { ...createChannelIds({ store, channels: () => ['G1', 'C2'], clock, logger }), warnings };
   };
   return { copy, clock, breakTable };
 }

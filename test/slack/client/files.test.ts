@@ -1,11 +1,11 @@
 import { randomFillSync } from 'node:crypto';
 import { Readable } from 'node:stream';
-import nock from 'nock';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { downloadFile, FileDownloadError, ForeignFileHostError } from '../../../src/slack/client/file-download.ts';
 import { createFileUpload, type FileContent, FileUploadError } from '../../../src/slack/client/file-upload.ts';
 import { clientOf, manifestWith, slackForTest } from '../../sandbox/slack/harness.ts';
+import { nockInThisTest } from '../../support/aws/nock.ts';
 import { startWire, type WireAnswer } from '../../support/aws/wire.ts';
 
 const CHANNEL = 'C0TIMESHEET';
@@ -264,8 +264,7 @@ describe('a download', () => {
   });
 
   test('a file on a host of Slack’s is asked for', async () => {
-    nock('https://files.slack.com').get('/files-pri/f').reply(200, 'PK');
-    onTestFinished(() => nock.cleanAll());
+    nockInThisTest()('https://files.slack.com').get('/files-pri/f').reply(200, 'PK');
     const file = await downloadFile('https://files.slack.com/files-pri/f', 'xoxb-1', 'https://slack.com/api/');
     expect(Buffer.from(file).toString()).toBe('PK');
   });

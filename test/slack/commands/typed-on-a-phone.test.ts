@@ -36,6 +36,8 @@ const PLAIN = [
   'deploy rollback',
   'test-logging',
   'sample',
+  'engine',
+  'engine install',
   'backup native',
   'backup export',
   'backups verify b-abc123',
@@ -60,10 +62,16 @@ const PLAIN = [
   'logs errors minutes=60',
   'audit verify',
   'scope clear',
+  'schedule list',
+  'schedule off sc-ghjk',
+  'schedule remove sc-ghjk',
+  'use prod',
   'help',
 ];
 /** Lines with values that people write themselves: only what surrounds them changes. */
 const WITH_TEXT = [
+  'schedule retry type=TEXTRACT_ERROR "30 4 * * 1-5"',
+  'schedule backup "30 4 * * 1-5" tz=Europe/Berlin',
   'start prefix=Week_12/ limit=50',
   'retry Week/Ana.png',
   'logs image=Week/Ana.png',

@@ -28,7 +28,7 @@ function newOutbox(): Outbox {
 }
 
 function deliveryWith(
-  post: (channel: string, text: string, thread?: { ts: string; broadcast: boolean }) => Promise<void>,
+  post: (channel: string, text: string, thread?: { ts: string; broadcast: boolean }, onceId?: string) => Promise<void>,
   outbox: Outbox = newOutbox(),
   findStarter: (id: string) => Promise<string | undefined> = async () => undefined,
   { early = new Map<string, { channel: string; ts: string }>(), isTableAway = (): boolean => false } = {},
@@ -48,8 +48,8 @@ function deliveryWith(
     findLocation: async (runId) =>
       runId === 'r-0' ? undefined : { channel: runId === 'r-2' ? 'C0OTHER' : 'C0TIMESHEET', ts: '1.000001' },
     chat: {
-      async postStored(channel, { text, blocks: shown }, thread) {
-        await post(channel, text, thread);
+      async postStored(channel, { text, blocks: shown }, thread, onceId) {
+        await post(channel, text, thread, onceId);
         blocks.push(...shown);
         posted.push(`${channel} ${thread ? (thread.broadcast ? 'both' : 'thread') : 'channel'} ${text}`);
         return '2.000002';
@@ -60,6 +60,7 @@ function deliveryWith(
       },
     },
     onThreadGone: (id) => gone.push(id),
+    address: async (message, { event }) => ({ ...message, text: `${message.text} (${event})` }),
     early: {
       put: async (runId, place) => {
         if (isTableAway()) throw new Error('The control table is down');
@@ -83,6 +84,48 @@ function deliveryWith(
 const brokenOutbox = (): Outbox => ({
   ...newOutbox(),
   put: () => Promise.reject(new Error('The control table is down')),
+});
+
+test('an alert has one id in each channel, which is the same for every repetition and for every process that reports the same end', async () => {
+  const ids = new Map<string, (string | undefined)[]>();
+  const failing = new Set(['first', 'end']);
+  const rig = deliveryWith(async (_channel, text, _thread, onceId) => {
+    ids.set(text, [...(ids.get(text) ?? []), onceId]);
+    if (failing.delete(text)) throw new Error('socket hang up');
+  });
+  rig.delivery.start();
+  await rig.delivery.put('r-1', alert('first'));
+  await rig.clock.advance(5_000);
+  const end = { ...alert('end'), once: 'end' };
+  await rig.delivery.put('r-1', end);
+  await rig.delivery.put('r-1', end);
+  await rig.delivery.put('r-1', alert('other'));
+  await rig.clock.advance(5_000);
+  await rig.delivery.idle();
+  rig.delivery.close();
+  const each = (text: string) => new Set(ids.get(text));
+  expect(ids.get('first')).toHaveLength(2);
+  expect(ids.get('end')).toHaveLength(3);
+  for (const text of ['first', 'end', 'other']) expect(each(text).size).toBe(1);
+  const all = new Set([...each('first'), ...each('end'), ...each('other')]);
+  expect(all.size).toBe(3);
+  expect([...all].every((id) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id ?? ''))).toBe(true);
+});
+
+test('an edit in a closed channel waits until the channel is open, and does not hold up others', async () => {
+  let isClosed = true;
+  const rig = deliveryWith(async (channel) => {
+    if (isClosed && channel === 'C0SHUT') throw new WebAPIPlatformError({ ok: false, error: 'is_inactive' });
+  });
+  rig.delivery.start();
+  await rig.delivery.put('b-1', { to: 'edit', at: { channel: 'C0SHUT', ts: '1.0' }, message: say('done') });
+  await rig.delivery.put('r-1', alert('next'));
+  await rig.clock.advance(1_000);
+  expect(rig.posted).toEqual(['C0TIMESHEET both next']);
+  isClosed = false;
+  await rig.clock.advance(20_000);
+  expect(rig.posted).toEqual(['C0TIMESHEET both next', 'C0SHUT edit 1.0 done']);
+  rig.delivery.close();
 });
 
 const alert = (text: string, to: 'thread' | 'channel' = 'channel') => ({ to, message: say(text) });
@@ -119,6 +162,21 @@ describe('an alert that is posted while images are in progress', () => {
     ]);
     down.delivery.close();
   });
+});
+
+test('a direct message goes to its person, and one that Slack refuses is dropped and holds up nothing', async () => {
+  const refused = new WebAPIPlatformError({ ok: false, error: 'user_not_found' });
+  const { delivery, posted, outbox } = deliveryWith(async (channel) => {
+    if (channel === 'U0GONE') throw refused;
+  });
+  delivery.start();
+  for (const person of ['U0GONE', 'U0ANA'])
+    await delivery.put('a-1', { to: 'direct', person, message: say('Open it') });
+  await delivery.put('r-1', { ...alert('it tripped'), notify: { event: 'trip', starters: [] } });
+  await delivery.idle();
+  expect(posted).toEqual(['U0ANA channel Open it', 'C0TIMESHEET both it tripped (trip)']);
+  for await (const left of outbox.pending()) throw new Error(`${left.id} is left`);
+  delivery.close();
 });
 
 describe('the delivery of alerts', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type BotInSlack, botInSlack } from '../../support/rigs/bot-in-slack.ts';
+import { type BotInSlack, botInSlack, buttonsOf } from '../../support/rigs/bot-in-slack.ts';
 
 const PEOPLE = ['U0OPERATOR', 'U0APPROVER', 'U0VIEWER'];
 const seed = {
@@ -45,6 +45,26 @@ describe('the bot cannot post in the channel of a run any more', () => {
     expect(JSON.stringify(alert.blocks)).not.toContain('action_id');
   });
 });
+
+test.each([
+  ['archive', 'unarchive'],
+  ['remove-bot', 'invite-bot'],
+])(
+  'after %s and %s the live message of a run that ended meanwhile shows its end, without buttons of before',
+  async (shut, open) => {
+    const bot = await withRun('C0TIMESHEET');
+    bot.runs.progress({ inFlight: 7 });
+    const live = await bot.message(/7 in progress/);
+    await bot.channel(shut);
+    await trip(bot);
+    expect((await alertOfTrip(bot)).channelId).toBe('D0OPERATOR');
+    await bot.logged(/A live message was not edited|Slack refuses messages/);
+    await bot.channel(open);
+    const now = async () => (await bot.state()).messages.find(({ ts }) => ts === live.ts);
+    await bot.until(async () => (/stopped itself/.test((await now())?.text ?? '') ? true : undefined), 'the end');
+    expect(buttonsOf((await now()) ?? live)).not.toContain('run_pause');
+  },
+);
 
 describe('the id of a private channel changes', () => {
   test('commands, clicks, alerts and the live message keep working, also after a restart, and the log names the setting', async () => {

@@ -2,6 +2,7 @@ import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import { createExpiredButtons } from '../../../src/slack/delivery/expired-buttons.ts';
 import { createButtonMessages } from '../../../src/state/button-messages.ts';
+import { failOnWarning } from '../../support/fail-on-warning.ts';
 import { createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 import { botInSlack, buttonsOf } from '../../support/rigs/bot-in-slack.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
@@ -15,7 +16,7 @@ function copy(table = createMemoryControlTable().table) {
   const edited: string[] = [];
   const world = { refuse: (_: string): Error | undefined => undefined };
   const buttons = createExpiredButtons({
-    messages: createButtonMessages({ table, name: 'ocr' }),
+    messages: createButtonMessages({ table, name: 'ocr', warn: failOnWarning }),
     stateOf: async (id) => states.get(id),
     chat: {
       async removeButtons({ ts }) {

@@ -10,6 +10,7 @@ import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 function createEditor(
   edit: (text: string) => Promise<void> = async () => {},
   onDeleted?: (run: RunSnapshot, location: MessageLocation) => Promise<void>,
+  isCurrent: (run: RunSnapshot) => boolean = () => true,
 ) {
   const clock = createFakeClock();
   const start = clock.now();
@@ -25,6 +26,7 @@ function createEditor(
       await edit(text);
     },
     ...(onDeleted ? { onDeleted } : {}),
+    isCurrent,
     onError: () => {},
   });
   return {
@@ -49,6 +51,22 @@ describe('a live message', () => {
     expect(edits).toEqual(['0 r-1 1', '3000 r-1 3']);
     await clock.advance(60_000);
     expect(edits).toHaveLength(2);
+  });
+
+  test('a state that waited and is out of date by then is dropped, and the message of another run is still edited', async () => {
+    let isCurrent = true;
+    const { clock, edits, show } = createEditor(undefined, undefined, ({ runId }) => isCurrent || runId === 'r-2');
+    show(1);
+    await clock.advance(0);
+    show(2);
+    // The process was frozen, and another one drives the run.
+    isCurrent = false;
+    show(7, 'r-2');
+    await clock.advance(10_000);
+    isCurrent = true;
+    show(3);
+    await clock.advance(10_000);
+    expect(edits.map((edit) => edit.replace(/^\d+ /, ''))).toEqual(['r-1 1', 'r-2 7', 'r-1 3']);
   });
 
   test('a live message is not edited when its content is the same', async () => {

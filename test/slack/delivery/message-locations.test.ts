@@ -27,6 +27,28 @@ test('the location of a run is read anew, and the last known one is used while i
   await expect(find('r-2')).rejects.toThrow('The control table is down');
 });
 
+test('only the locations of the newest runs and jobs are kept, and one that is used stays', async () => {
+  let isDown = false;
+  const find = createRunLocationFinder({
+    async location(runId) {
+      if (isDown) throw new Error('The control table is down');
+      return { channel: 'C1', ts: runId };
+    },
+  });
+  const jobs = createJobLocations();
+  for (let number = 0; number < 200; number += 1) {
+    jobs.add(`job-${number}`, { channel: 'C1', ts: `${number}.0` });
+    await find(`r-${number}`);
+    await find('r-0');
+  }
+  isDown = true;
+  expect(await find('r-0')).toEqual({ channel: 'C1', ts: 'r-0' });
+  expect(await find('r-199')).toEqual({ channel: 'C1', ts: 'r-199' });
+  await expect(find('r-50')).rejects.toThrow('The control table is down');
+  expect(jobs.find('job-199')).toEqual({ channel: 'C1', ts: '199.0' });
+  expect(jobs.find('job-50')).toBeUndefined();
+});
+
 test('the prefix of an id says whose message is looked for', async () => {
   const jobs = createJobLocations();
   jobs.add('job-2', { channel: 'C1', ts: '4.0' });

@@ -39,13 +39,39 @@ describe('an outage of Slack', () => {
     expect(trips).toHaveLength(1);
   });
 
+  test('an alert whose post Slack accepts without an answer is in Slack once, and not again after somebody deleted it', async () => {
+    const bot = await withRun();
+    const alerts = async () => (await bot.state()).messages.filter(({ text }) => text.includes('Nothing is running'));
+    const isDelivered = () =>
+      bot.until(async () => {
+        for await (const _ of bot.outbox.pending()) return undefined;
+        return true;
+      }, 'an empty outbox');
+    await bot.world({ lostReplies: { 'chat.postMessage': 1 } });
+    await bot.runs.becomes({ kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } });
+    await bot.until(async () => ((await alerts()).length > 0 ? true : undefined), 'the alert');
+    await bot.logged(/Alerts are not delivered yet/);
+    await bot.world({ lostReplies: {} });
+    await isDelivered();
+    expect(await alerts()).toHaveLength(1);
+
+    await bot.world({ lostReplies: { 'chat.postMessage': 1 } });
+    await bot.runs.becomes({ kind: 'paused', because: { kind: 'person', by: 'U0OPERATOR' } });
+    const pauses = async () =>
+      (await bot.state()).messages.filter(({ ts, text }) => ts !== bot.runTs && /was paused by/.test(text));
+    const paused = await bot.until(async () => (await pauses())[0], 'the alert of the pause');
+    await bot.remove(paused.ts);
+    await bot.world({ lostReplies: {} });
+    await isDelivered();
+    expect(await pauses()).toEqual([]);
+  });
+
   test('an alert that the bot could not deliver before its shutdown is delivered by the next process', async () => {
     const bot = await withRun();
-    await bot.world({ rateLimited: true, retryAfterSeconds: 30 });
+    // A stop that waited for the retry would not end within the time of a test.
+    await bot.world({ rateLimited: true, retryAfterSeconds: 3_600 });
     await bot.runs.becomes({ kind: 'completed' });
-    const before = Date.now();
     await bot.stopBot();
-    expect(Date.now() - before).toBeLessThan(5_000);
     await bot.world({ rateLimited: false });
     await bot.startBot();
     const end = await bot.message(/^Rescan r-0142 is complete.*Started by <@U0OPERATOR>\./s);
@@ -60,11 +86,12 @@ describe('an outage of Slack', () => {
 
   test('a run does not wait for Slack: its alert is stored at once although Slack does not answer', async () => {
     const bot = await withRun();
-    await bot.world({ slowMs: 5_000 });
+    const slowMs = 5_000;
+    await bot.world({ slowMs });
     const before = performance.now();
     bot.runs.progress({ inFlight: 3 });
     await bot.runs.becomes({ kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10 } });
-    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(performance.now() - before).toBeLessThan(slowMs);
     await bot.world({ slowMs: 0 });
   });
 
@@ -84,7 +111,7 @@ describe('an outage of Slack', () => {
     // The SDK would give up here for good.
     await bot.logged(/Cannot connect to Slack/);
     await bot.world({ down: false });
-    await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a connection', 8_000);
+    await bot.until(async () => ((await bot.state()).connections.length > 0 ? true : undefined), 'a connection');
     await bot.command('operator', '/rescan help');
     await bot.ephemeral(/^rescan-bot runs the OCR function/);
   });

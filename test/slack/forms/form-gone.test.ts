@@ -36,19 +36,26 @@ test('a form that is closed while it loads leaves one quiet line in the log and 
   expect(bot.logLines().filter((text) => JSON.parse(text).level >= 40)).toEqual([]);
 });
 
-test.each(['expired_trigger_id', 'exchanged_trigger_id'])(
-  'a form that Slack does not open because of %s says so in one plain sentence',
-  async (code) => {
-    const bot = await withSlowDeploy();
-    await bot.world({ errors: { 'views.open': code } });
-    await bot.command('operator', '/rescan deploy');
-    expect((await bot.ephemeral(/The form could not be opened/)).text).toBe(
-      'The form could not be opened within 3 seconds, and Slack does not open it after that. Nothing was done. Please try again.',
-    );
-    await bot.logged(/The trigger of a form has expired/);
-    expect(bot.logLines().filter((text) => JSON.parse(text).level >= 40)).toEqual([]);
-  },
-);
+test('a form that Slack does not open in time says so in one plain sentence', async () => {
+  const bot = await withSlowDeploy();
+  await bot.world({ errors: { 'views.open': 'expired_trigger_id' } });
+  await bot.command('operator', '/rescan deploy');
+  expect((await bot.ephemeral(/The form could not be opened/)).text).toBe(
+    'The form could not be opened within 3 seconds, and Slack does not open it after that. Nothing was done. Please try again.',
+  );
+  await bot.logged(/The trigger of a form has expired/);
+  expect(bot.logLines().filter((text) => JSON.parse(text).level >= 40)).toEqual([]);
+});
+
+test('a form that another copy of the bot has opened for the same request is not said to be missing', async () => {
+  const bot = await withSlowDeploy();
+  await bot.world({ errors: { 'views.open': 'exchanged_trigger_id' } });
+  await bot.command('operator', '/rescan deploy');
+  expect(JSON.parse(await bot.logged(/form of this request is already open/))).toMatchObject({ level: 30 });
+  await bot.command('operator', '/rescan help');
+  await bot.ephemeral(/^rescan-bot runs the OCR function/);
+  expect((await bot.state()).ephemerals).toHaveLength(1);
+});
 
 test('a form whose facts cannot be read says so in its place, and not only in the channel', async () => {
   const { deploys } = idleControls(createScriptedRunControl());

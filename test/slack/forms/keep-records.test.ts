@@ -17,6 +17,7 @@ function formsOf(bot: Steps) {
       },
       edit: async () => {},
     },
+    clock: { now: () => 0 },
     openView: async () => 'V1',
     updateView: async () => {},
     whoApproves: { policy: 'second-person', approvers: ['U2'] },

@@ -6,18 +6,24 @@ import { peopleWith } from '../../support/messages/people.ts';
 const member = { id: 'U2', team_id: 'T1' };
 
 function createCheck(
-  options: { user?: object | Error; groups?: readonly (readonly string[])[]; approvers?: string[] } = {},
+  options: {
+    user?: object | Error;
+    groups?: readonly (readonly string[])[];
+    approvers?: string[];
+    operators?: string[];
+    onError?: (error: unknown, message: string) => void;
+  } = {},
 ) {
   const answers = [...(options.groups ?? [])];
   const permissions = createPermissions({
-    operators: ['U1'],
+    operators: options.operators ?? ['U1'],
     approvers: options.approvers ?? ['U2'],
     stopFor: 'everyone',
     membersOf: async () => answers.shift() ?? [],
     people: peopleWith({ U2: options.user ?? {} }),
     clock: { now: () => 0 },
   });
-  return createApproverCheck({ permissions, onError: () => {} });
+  return createApproverCheck({ permissions, onError: options.onError ?? (() => {}) });
 }
 
 test('an active member is an approver, an operator or neither, by the lists', async () => {
@@ -45,8 +51,24 @@ test('a member of the organisation who is in this workspace may approve', async 
   ).toBe('approver');
 });
 
-test('a person who cannot be looked up may decide nothing', async () => {
-  expect(await createCheck({ user: new Error('Slack is away') })('U2')).toBe('neither');
+test('a person who cannot be looked up may decide nothing, and the failed lookup is reported', async () => {
+  const user = new Error('Slack is away');
+  const reported: unknown[] = [];
+  const onError = (...report: unknown[]) => void reported.push(report);
+  expect(await createCheck({ user, onError })('U2')).toBe('neither');
+  expect(reported).toEqual([[user, 'The person U2 could not be looked up and may not decide about an approval.']]);
+});
+
+test('a person who is not listed is not reported', async () => {
+  const reported: unknown[] = [];
+  expect(await createCheck({ onError: (error) => void reported.push(error) })('U3')).toBe('neither');
+  expect(reported).toEqual([]);
+});
+
+test('a person who was just removed from the user group of the operators is an operator no more', async () => {
+  const checkApprover = createCheck({ operators: ['S1'], groups: [['U3'], []] });
+  expect(await checkApprover('U3')).toBe('operator');
+  expect(await checkApprover('U3')).toBe('neither');
 });
 
 test('a person who was just removed from the user group of the approvers may not approve any more', async () => {

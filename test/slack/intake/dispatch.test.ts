@@ -4,12 +4,15 @@ import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { Action } from '../../../src/slack/actions/action.ts';
 import type { Command } from '../../../src/slack/commands/command.ts';
 import type { Membership } from '../../../src/slack/intake/channel-membership.ts';
-import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
+import { createDeduplicator, createDeliveryClaim } from '../../../src/slack/intake/deduplicate.ts';
 import { createIntake } from '../../../src/slack/intake/dispatch.ts';
 import { createHeavyReads } from '../../../src/slack/intake/heavy-reads.ts';
 import type { People } from '../../../src/slack/intake/people.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { type Message, refuseWith, say } from '../../../src/slack/messages/kit/message.ts';
+import { createDeliveryClaims } from '../../../src/state/delivery-claims.ts';
+import type { ControlTable } from '../../../src/state/table/control-table.ts';
+import { createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 import { peopleWith } from '../../support/messages/people.ts';
 import { createFakeClock, settle } from '../../support/rigs/fake-clock.ts';
 
@@ -22,6 +25,8 @@ function intakeWith(
     reachesSlack?: boolean;
     membership?: Membership;
     inDirectMessages?: true;
+    /** Shared with another copy, or failing. */
+    table?: ControlTable;
     /** What the button does. */
     press?: Action['execute'];
   } = {},
@@ -87,8 +92,13 @@ function intakeWith(
       clock,
     }),
     membership: { of: async () => options.membership ?? 'member' },
-    channels: ['C1'],
+    channels: () => ['C1'],
     deduplicator: createDeduplicator(clock),
+    claim: createDeliveryClaim({
+      claims: createDeliveryClaims({ table: options.table ?? createMemoryControlTable().table, name: 'test' }),
+      clock,
+      onError: (_, message) => noted.push(message),
+    }),
     heavyReads: createHeavyReads(clock),
     lastKnown: () => ['Last known state: r-1 is running.'],
     clock,
@@ -105,6 +115,7 @@ function intakeWith(
     done,
     heard,
     audited,
+    noted,
     command: (person: string, deliveryId: string) =>
       intake.command({ person, channel: 'C1', triggerId: deliveryId, text: 'go', deliveryId, reply, acknowledge }),
     click: (person: string, deliveryId: string, channel = 'C1') =>
@@ -147,6 +158,50 @@ describe('the intake', () => {
     for (const id of ['e', 'e']) await submit('U1', id);
     expect(done).toEqual(['go by U1', 'go by U1', 'press r-1 by U1', 'press r-1 by U1', 'form by U1']);
     expect(heard.filter((line) => line.startsWith('ack'))).toHaveLength(8);
+  });
+
+  test('a request that Slack delivers to two copies is acknowledged by both, and one of them executes and answers it', async () => {
+    const { table } = createMemoryControlTable();
+    const copies = [intakeWith({ table }), intakeWith({ table })];
+    await Promise.all(copies.map(({ command }) => command('U1', 'a')));
+    await Promise.all(copies.map(({ click }) => click('U1', 'b')));
+    await Promise.all(copies.map(({ submit }) => submit('U1', 'c')));
+    await Promise.all(copies.map(({ click }) => click('U1', 'd', 'C2')));
+    expect(copies.flatMap(({ done }) => done).sort()).toEqual(['form by U1', 'go by U1', 'press r-1 by U1']);
+    const heard = copies.flatMap((copy) => copy.heard);
+    expect(heard.filter((line) => line.startsWith('ack'))).toHaveLength(8);
+    expect(heard.filter((line) => line === 'replied Gone.')).toHaveLength(1);
+    expect(heard.filter((line) => line.includes('does not work in this channel'))).toHaveLength(1);
+    expect(copies.flatMap(({ audited }) => audited)).toHaveLength(4);
+  });
+
+  test('a stop is executed by each copy that gets it, without a claim', async () => {
+    const { table } = createMemoryControlTable();
+    const copies = [intakeWith({ table, role: 'stopper' }), intakeWith({ table, role: 'stopper' })];
+    for (const { click } of copies) await click('U1', 'a');
+    expect(copies.flatMap(({ done }) => done)).toEqual(['press r-1 by U1', 'press r-1 by U1']);
+    const hanging = createMemoryControlTable().as({ before: () => new Promise(() => {}) });
+    const stop = intakeWith({ table: hanging, role: 'stopper' });
+    await stop.click('U1', 'a');
+    expect(stop.done).toEqual(['press r-1 by U1']);
+  });
+
+  test('a request is executed at once when the control table fails, and after a second when it does not answer', async () => {
+    const failing = createMemoryControlTable().as({ before: () => Promise.reject(new Error('no table')) });
+    const down = intakeWith({ table: failing });
+    await down.command('U1', 'a');
+    expect(down.done).toEqual(['go by U1']);
+    expect(down.noted.join()).toMatch(/could not be claimed/);
+    const hanging = createMemoryControlTable().as({ before: () => new Promise(() => {}) });
+    const slow = intakeWith({ table: hanging });
+    const clicked = slow.click('U1', 'a');
+    await slow.clock.advance(999);
+    expect(slow.heard).toEqual(['ack']);
+    expect(slow.done).toEqual([]);
+    await slow.clock.advance(1);
+    await clicked;
+    expect(slow.done).toEqual(['press r-1 by U1']);
+    expect(slow.noted.join()).toMatch(/did not answer within a second/);
   });
 
   test('only a button that says so works in direct messages, and in no other channel', async () => {

@@ -119,11 +119,20 @@ describe('permissions', () => {
     expect(await people.areSame('U1', 'W2')).toBe(false);
   });
 
+  test('on Enterprise Grid a listed person who cannot be looked up does not keep the others from their role', async () => {
+    const onGrid = { team_id: 'E1', enterprise_user: { id: 'W2', teams: ['T1'] } };
+    const people = peopleWith({ U1: new Error('Slack is down'), U2: onGrid, W2: onGrid });
+    const { permissions } = permissionsWith({ people, operators: ['U1', 'U2'], approvers: [] });
+    expect(await permissions.check('W2', 'operator')).toEqual({ ok: true });
+  });
+
   test('everyone may stop, only operators with `STOP_FOR=operators`, and a failed lookup blocks no stop', async () => {
     expect(await permissionsWith().permissions.check('U7', 'stopper')).toEqual({ ok: true });
     const people = peopleWith({ U1: new Error('Slack is down') });
     const { permissions } = permissionsWith({ stopFor: 'operators', people });
-    expect(await permissions.check('U7', 'stopper')).toMatchObject({ refusal: { reason: 'not-listed' } });
+    expect(await permissions.check('U7', 'stopper')).toMatchObject({
+      refusal: { reason: 'not-listed', role: 'operator' },
+    });
     expect(await permissions.check('U1', 'stopper')).toEqual({ ok: true });
     expect(await permissions.check('U1', 'operator')).toMatchObject({ refusal: { reason: 'look-up-failed' } });
   });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkBlocks, checkView, describeProblem } from '../../../sandbox/slack/rules/block-check.ts';
 import { LIMITS, withinLimits } from '../../../src/slack/messages/kit/limits.ts';
+import { nameMessage, nameView, pipelineOfBlock } from '../../../src/slack/messages/kit/pipeline-name.ts';
 import { viewWithinLimits } from '../../../src/slack/messages/kit/view-limits.ts';
 import { distort, seededDraw } from '../../support/messages/distort.ts';
 import { RENDERERS, type Rendered } from '../../support/messages/every-message.ts';
@@ -17,6 +18,7 @@ const TOOLS = [
   'say',
   'withButton',
   'withNote',
+  'mapTexts',
 ];
 /** What a function gives that shows something, by its declared type. */
 const SHOWN = /^(?:Message|ModalView|HomeView|Alert \| undefined|\{ (?:readonly )?message: Message)/;
@@ -104,6 +106,19 @@ describe.each(Object.keys(RENDERERS))('%s', (name) => {
     const usual = (RENDERERS[name]?.((value) => value) ?? []).filter((one) => one !== undefined);
     expect(usual.length).toBeGreaterThan(0);
     for (const one of usual) expect([...problemsOf(one), ...damageOf(one)]).toEqual([]);
+  });
+
+  test('names its pipeline first where there are several, and its buttons say whose they are', () => {
+    for (const one of shownBy(name, 1)) {
+      const named = isView(one) ? nameView(one, 'prod') : nameMessage(one, 'prod');
+      expect([...problemsOf(named), ...damageOf(named)]).toEqual([]);
+      const [first] = isView(named) ? viewWithinLimits(named).blocks : withinLimits(named).blocks;
+      expect(JSON.stringify(first)).toContain('[prod]');
+      if (isView(named)) expect(named.callback_id).toMatch(/^prod:/);
+      else
+        for (const block of named.blocks)
+          if (block.type === 'actions') expect(pipelineOfBlock(block.block_id)).toBe('prod');
+    }
   });
 
   test('shows hostile, huge and empty states as Slack takes them', () => {

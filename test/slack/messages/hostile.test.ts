@@ -136,6 +136,23 @@ describe('texts from outside', () => {
   });
 });
 
+describe('links and mentions', () => {
+  test('of any text have the form of Slack’s own, or none', () => {
+    const any = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 60 }),
+      fc.webUrl({ withQueryParameters: true, withFragments: true }),
+      fc.string({ unit: fc.constantFrom('<', '>', '|', '!', '@', 'U', '1', 'here', 'https://', 'x', '\n') }),
+    );
+    fc.assert(
+      fc.property(any, any, (url, label) => {
+        expect(link(url, label)).toMatch(/^(?:<https?:\/\/[^\s<>|]+\|[^<>]*>|[^<>]*)$/);
+        expect(mention(url)).toMatch(/^(?:<@[UW][A-Z0-9]+>|[^<>]*)$/);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
 describe('Slack’s limits', () => {
   test('too many blocks lose the middle and keep the fact and the buttons', () => {
     const [only] = say('line').blocks;

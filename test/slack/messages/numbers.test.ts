@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Validation } from '../../../src/checklist/contracts/result-control.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { createReconcileTotals } from '../../../src/results/reconcile/reconcile-totals.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
 import { judgeValidation } from '../../../src/results/report/validation.ts';
@@ -62,7 +63,13 @@ const facts = {
     processedWithoutRows: { ...clean.processedWithoutRows, missing: 7 },
   },
 };
-const validation: Validation = { ...facts, ...judgeValidation(facts), runIds: ['r-0142'], images: [] };
+const validation: Validation = {
+  ...facts,
+  ...judgeValidation(facts),
+  runIds: ['r-0142'],
+  images: [],
+  profile: TIMESHEETS,
+};
 
 const report: RunReport = {
   intervals: [{ from: 0, to: 60_000, images: 2_498, failed: 38, entries: 6_311 }],
@@ -192,8 +199,10 @@ describe('the numbers of one run and its table', () => {
   });
 
   test('the function reported N entries is never said without what the table shows', () => {
-    for (const text of Object.values(MESSAGES))
-      for (const [, after] of read(text).matchAll(/reported [\d,]+ entries(.{1,20})/g))
-        expect(after).toMatch(/^; the table /);
+    const followed = Object.values(MESSAGES).flatMap((text) =>
+      [...read(text).matchAll(/reported [\d,]+ entries(.{1,20})/g)].map(([, after]) => after),
+    );
+    expect(followed).not.toEqual([]);
+    for (const after of followed) expect(after).toMatch(/^; the table /);
   });
 });

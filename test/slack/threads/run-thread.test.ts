@@ -6,7 +6,9 @@ import { createRunThread } from '../../../src/slack/threads/run-thread.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { settle } from '../../support/rigs/fake-clock.ts';
 
-function runThread(options: { current?: RunSnapshot | Error; post?: () => Promise<string> } = {}) {
+function runThread(
+  options: { current?: RunSnapshot | Error; post?: () => Promise<string>; drivesRuns?: () => boolean } = {},
+) {
   const shown: RunSnapshot[] = [];
   const alerts: string[] = [];
   const posts: string[] = [];
@@ -14,6 +16,7 @@ function runThread(options: { current?: RunSnapshot | Error; post?: () => Promis
   const renewed: string[] = [];
   const thread = createRunThread({
     liveMessages: { show: (run) => void shown.push(run) },
+    drivesRuns: options.drivesRuns ?? (() => true),
     alerts: { put: async (id, { to, message }) => void alerts.push(`${id} ${to}: ${message.text.split('\n')[0]}`) },
     chat: {
       async post(channel, _message, target) {
@@ -74,6 +77,19 @@ test('progress is posted into the thread while the run is running, and not after
   expect(posts).toEqual(['C1 1.0']);
   const paused = runSnapshot({ state: { kind: 'paused', because: { kind: 'person', by: 'U1' } } });
   await thread.handle({ kind: 'paused', snapshot: paused, leftInFlight: 0 });
+  thread.postProgress();
+  await settle();
+  expect(posts).toHaveLength(1);
+});
+
+test('no progress is posted by a process that has lost the lease of runs', async () => {
+  let drivesRuns = false;
+  const { thread, posts } = runThread({ drivesRuns: () => drivesRuns });
+  thread.handle({ kind: 'progress', snapshot: running });
+  thread.postProgress();
+  await settle();
+  expect(posts).toEqual([]);
+  drivesRuns = true;
   thread.postProgress();
   await settle();
   expect(posts).toHaveLength(1);

@@ -10,6 +10,11 @@ export interface Faults {
 }
 export interface Call {
   readonly operation: string;
+  /** The whole header `x-amz-target`, with the service; empty where the service is not called that way. */
+  readonly target: string;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
   readonly body: string;
   /** 1 for the first call of this operation. */
   readonly count: number;
@@ -37,10 +42,12 @@ export async function startFaultProxy(target: string, faults: Faults) {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const bytes = Buffer.concat(chunks);
-      const operation = String(request.headers['x-amz-target'] ?? '').split('.')[1] ?? '';
+      const target = String(request.headers['x-amz-target'] ?? '');
+      const operation = target.split('.')[1] ?? '';
       const count = (counts.get(operation) ?? 0) + 1;
       counts.set(operation, count);
-      const call = { operation, body: bytes.toString('utf8'), count };
+      const { method = '', url: path = '' } = request;
+      const call = { operation, target, method, path, body: bytes.toString('utf8'), count };
       void Promise.resolve(faults.intercept?.(call)).then((answer) => {
         if (answer !== undefined) {
           response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.0' });
@@ -69,6 +76,8 @@ export async function startFaultProxy(target: string, faults: Faults) {
       });
     });
   });
+  // Clients close idle connections. A server that closes one as the next request arrives resets it.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('The proxy did not listen on a port');

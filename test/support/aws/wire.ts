@@ -42,6 +42,8 @@ export async function startWire(answer: (request: WireRequest) => WireAnswer | P
     outgoing.writeHead(reply.status ?? 200, reply.headers ?? {});
     outgoing.end(reply.body ?? '');
   });
+  // Clients close idle connections. A server that closes one as the next request arrives resets it.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server did not listen on a port');

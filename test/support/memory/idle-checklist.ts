@@ -4,6 +4,7 @@ import type { ResultRefusal } from '../../../src/checklist/contracts/result-cont
 import type { StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
 import { STEPS } from '../../../src/checklist/model/step.ts';
 import type { Result } from '../../../src/lib/result.ts';
+import { createEngineControl } from '../../../src/run/engines/step-functions/install.ts';
 import type { RunControl } from '../../../src/run/model/run-control.ts';
 
 const notActive = async (): Promise<Result<never, AutopilotRefusal>> => ({
@@ -46,9 +47,20 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
   scope: {
     current: async () => undefined,
     set: async () => ({ ok: false, refusal: { reason: 'no-scope' } }),
+    lacks: [],
     findPeople: async () => [],
     clear: async () => ({ ok: false, refusal: { reason: 'no-scope' } }),
   },
+  engine: createEngineControl({
+    engine: 'local',
+    stateMachine: 'rescan-bot',
+    roleArn: 'arn:aws:iam::123456789012:role/machine',
+    describeFunction: async () => ({ arn: 'arn:aws:lambda:us-east-1:123456789012:function:ocr', timeoutMs: 60_000 }),
+    describe: async () => undefined,
+    create: async () => 'created',
+    update: async () => {},
+    openRunOnMachine: async () => undefined,
+  }),
   watchChecklist: () => () => {},
   starts: runs,
   steps: { quotas: noImages, testLogging: noImages, sample: noImages, standBy: () => {}, shutDown: async () => {} },

@@ -6,7 +6,6 @@ const refused = async (): Promise<TableAnswer<never>> => ({ ok: false, refusal: 
 export const idleTableControl = (): TableControl => ({
   backup: refused,
   nativeBackup: refused,
-  exportTable: refused,
   backups: async () => ({ ok: true, value: [] }),
   verify: refused,
   planPrune: refused,

@@ -1,5 +1,5 @@
-import type { ControlTable, Entry, Key, Updated } from '../../../src/state/control-table.ts';
-import type { Change, Condition } from '../../../src/state/expression.ts';
+import type { ControlTable, Entry, Key, Updated } from '../../../src/state/table/control-table.ts';
+import type { Change, Condition } from '../../../src/state/table/expression.ts';
 
 /** A call that writes to the control table. */
 export interface ControlWrite {

@@ -36,11 +36,13 @@ import * as scopeMessages from '../../../src/slack/messages/checklist/scope-mess
 import * as status from '../../../src/slack/messages/checklist/status-message.ts';
 import * as help from '../../../src/slack/messages/help/help.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
+import * as pipelines from '../../../src/slack/messages/pipelines/choose-messages.ts';
 import { fileErrorMessage } from '../../../src/slack/messages/refusals/file-errors.ts';
 import * as refusals from '../../../src/slack/messages/refusals/refusals.ts';
 import { resultRefusalMessage } from '../../../src/slack/messages/refusals/result-refusals.ts';
 import { startRefusalMessage } from '../../../src/slack/messages/refusals/start-refusals.ts';
 import { stepRefusalMessage } from '../../../src/slack/messages/refusals/step-refusals.ts';
+import { webhookFailedMessage, webhookRefusedMessage } from '../../../src/slack/messages/refusals/webhook-messages.ts';
 import { diagnosisMessage } from '../../../src/slack/messages/results/diagnosis-message.ts';
 import { diffMessage } from '../../../src/slack/messages/results/diff-message.ts';
 import { failuresMessage, retryOutdatedMessage } from '../../../src/slack/messages/results/failures-message.ts';
@@ -60,9 +62,12 @@ import {
 import { validationMessage } from '../../../src/slack/messages/results/validation-message.ts';
 import { alertOf, endOfEarlyAlert } from '../../../src/slack/messages/run/alerts.ts';
 import * as answers from '../../../src/slack/messages/run/answers.ts';
+import { engineMessage, installMessage, installRefusal } from '../../../src/slack/messages/run/engine-message.ts';
 import { cancelledMessage, previewMessage, resumedInsteadMessage } from '../../../src/slack/messages/run/preview.ts';
 import { progressPost, runMessage } from '../../../src/slack/messages/run/run-message.ts';
 import { approvalMessage, requestEndedMessage } from '../../../src/slack/messages/table/approval-message.ts';
+import { approverMessage } from '../../../src/slack/messages/table/approver-message.ts';
+import { backupDoneMessage, verifiedMessage } from '../../../src/slack/messages/table/backup-messages.ts';
 import * as tables from '../../../src/slack/messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../../../src/slack/messages/table/table-refusals.ts';
 import { runPlan } from '../memory/scripted-run-control.ts';
@@ -74,6 +79,7 @@ import {
   plannedDeploy,
   scopeFound,
 } from './checklist-builders.ts';
+import { engineReports } from './engine-reports.ts';
 import {
   approvals,
   auditEntry,
@@ -108,7 +114,8 @@ import {
   validation,
 } from './message-samples.ts';
 import { diffFound, failuresFound } from './result-builders.ts';
-import { backupRecord, flushJob, NOW, pruneAction, tableNow } from './table-builders.ts';
+import { scheduleRenderers } from './schedule-renderers.ts';
+import { backupRecord, exportRecord, flushJob, NOW, pruneAction, tableNow } from './table-builders.ts';
 /** Every renderer of the bot by its name, with states that reach its branches; `worse` makes each of them hostile. */
 
 export type Rendered = Message | ModalView | HomeView;
@@ -141,6 +148,7 @@ const DEPLOY_APPROVALS = [
 ];
 
 export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rendered | undefined)[]>> = {
+  ...scheduleRenderers,
   alertOf: (worse) =>
     events.flatMap((event) =>
       [true, false].map((resumesByItself) => alertOf(worse(event), { resumesByItself })?.message),
@@ -173,6 +181,10 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       (['second-person', 'self'] as const).map((policy) =>
         approvalMessage(worse(approval), { policy, approvers: worse(['U0APPROVER', 'S0GROUP']) }),
       ),
+    ),
+  approverMessage: (worse) =>
+    approvals.flatMap((approval) =>
+      [undefined, 'https://x.example/a'].map((url) => approverMessage(worse(approval), worse(url))),
     ),
   requestEndedMessage: (worse) => approvals.map((approval) => requestEndedMessage(worse(approval))),
   auditMessage: (worse) => [auditMessage(worse([auditEntry]), worse(3))],
@@ -334,6 +346,15 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   cancelledMessage: (worse) => [cancelledMessage(worse('R 1'), worse('U0OPERATOR'))],
   resumedInsteadMessage: (worse) => [resumedInsteadMessage(worse('R 1'), worse('R 2'), worse('U0OPERATOR'))],
   quotaMessage: (worse) => [quotaMessage(worse(quotas))],
+  engineMessage: (worse) => engineReports(worse).map(engineMessage),
+  installMessage: (worse) =>
+    engineReports(worse).flatMap((report) => [
+      installMessage({ kind: 'created', report }),
+      installMessage({ kind: 'updated', report }),
+      installMessage({ kind: 'unchanged', report }),
+    ]),
+  installRefusal: (worse) =>
+    engineReports(worse).flatMap((report) => (report.obstacle ? [installRefusal(report.obstacle, report)] : [])),
   refusalMessage: (worse) =>
     runRefusals.map((refusal) => refusals.refusalMessage(worse(refusal), worse('https://x.example/a'))),
   permissionRefusalMessage: (worse) => [
@@ -353,7 +374,46 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     (['not-member', 'archived', 'not-found'] as const).map((presence) =>
       refusals.unheardMessage(worse('C01'), presence),
     ),
+  webhookFailedMessage: (worse) =>
+    (['webhook', 'pagerduty'] as const).map((name) =>
+      webhookFailedMessage({ name, ...worse({ host: 'a.example', why: 'HTTP 503', event: 'run.tripped' }) }),
+    ),
+  webhookRefusedMessage: (worse) =>
+    (['webhook', 'pagerduty'] as const).map((name) =>
+      webhookRefusedMessage({ name, ...worse({ host: 'a.example', why: 'HTTP 401', event: 'run.tripped' }) }),
+    ),
   mutedMessage: (worse) => [refusals.mutedMessage(worse('E 1'))],
+  foreignButtonMessage: () => [refusals.foreignButtonMessage('dev'), refusals.foreignButtonMessage(undefined)],
+  belongingMessage: (worse) =>
+    [
+      { kind: 'listed', pipeline: 'dev' } as const,
+      { kind: 'chosen', pipeline: 'dev', by: worse('U1'), at: NOW } as const,
+      { kind: 'contradictory', pipelines: ['dev', 'prod'] } as const,
+      { kind: 'none' } as const,
+    ].flatMap((belonging) =>
+      [['dev', 'prod'], []].map((allowed) => pipelines.belongingMessage(belonging, { all: ['dev', 'prod'], allowed })),
+    ),
+  chosenMessage: () => [pipelines.chosenMessage('prod', 'dev'), pipelines.chosenMessage('prod', undefined)],
+  chosenNotice: (worse) => [pipelines.chosenNotice('prod', worse('U1'))],
+  useRefusalMessage: (worse) =>
+    [
+      { reason: 'unknown', typed: worse('prdo'), nearest: ['prod'], names: ['dev', 'prod'] } as const,
+      { reason: 'unknown', typed: worse('x'), nearest: [], names: ['dev', 'prod'] } as const,
+      { reason: 'already', pipeline: 'dev' } as const,
+      { reason: 'listed', pipeline: 'dev' } as const,
+      { reason: 'not-in-channel' } as const,
+      { reason: 'unavailable', pipeline: 'dev' } as const,
+      { reason: 'busy', pipeline: 'dev', with: ['run r-0001', 'the autopilot'] } as const,
+      { reason: 'unread', pipeline: 'dev' } as const,
+      { reason: 'chosen-at-once' } as const,
+    ].map(pipelines.useRefusalMessage),
+  noPipelineMessage: () => [pipelines.noPipelineMessage()],
+  onePipelineMessage: () => [pipelines.onePipelineMessage(['C01'])],
+  unavailableMessage: (worse) => [
+    pipelines.unavailableMessage('dev', worse(fault), NOW),
+    pipelines.unavailableMessage('dev', undefined, NOW),
+  ],
+  availableMessage: () => [pipelines.availableMessage('dev')],
   wrongChannelMessage: (worse) => [refusals.wrongChannelMessage(worse(['C01']))],
   faultMessage: (worse) => [refusals.faultMessage(worse(fault))],
   formExpiredMessage: () => [refusals.formExpiredMessage()],
@@ -436,7 +496,21 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
     ),
   ],
   resumedJobMessage: (worse) => [tables.resumedJobMessage(worse(restoreJob))],
-  backupsMessage: (worse) => [tables.backupsMessage(worse([backupRecord({ note: 'A note' })]))],
+  backupsMessage: (worse) => [tables.backupsMessage(worse([backupRecord({ note: 'A note' }), exportRecord()]))],
+  backupDoneMessage: (worse) =>
+    [
+      backupRecord({ note: 'A note' }),
+      backupRecord({ verification: { kind: 'unverified', reason: 'R 1', objectKey: 'O 1' } }),
+      exportRecord({ note: 'A note' }),
+      exportRecord({ verification: { kind: 'sampled', at: NOW, sampled: 200, files: 4, same: 180 } }),
+      exportRecord({ verification: { kind: 'unverified', reason: 'R 1' } }),
+    ].map((record) => backupDoneMessage(worse(record), 'off', 60_000)),
+  verifiedMessage: (worse) =>
+    [
+      backupRecord(),
+      backupRecord({ exportArn: 'A 1' }),
+      exportRecord({ verification: { kind: 'unverified', reason: 'R 1', objectKey: 'O 1' } }),
+    ].map((record) => verifiedMessage(worse(record))),
   pruneMessage: (worse) => [
     tables.pruneMessage(
       worse({

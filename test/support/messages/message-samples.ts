@@ -16,6 +16,7 @@ import type { UnmetPrecondition } from '../../../src/checklist/model/preconditio
 import type { HistoryEntry } from '../../../src/checklist/steps/history.ts';
 import type { Fault } from '../../../src/pipeline/invoke/invocation.ts';
 import type { DeployRefusal } from '../../../src/pipeline/package/deploy-errors.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { DiffEntry } from '../../../src/results/diff/diff-entry.ts';
 import type { Finding } from '../../../src/results/report/diagnosis.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
@@ -92,6 +93,7 @@ export const runRefusals: readonly Refusal[] = [
   { reason: 'stop-file', path: '/tmp/x y' },
   { reason: 'stop-stored', request: 'stop', by: 'U1' },
   { reason: 'stop-stored', request: 'pause' },
+  { reason: 'shutting-down' },
   { reason: 'lease-held', holder: 'Host 1' },
   { reason: 'halt-unread', request: 'stop', fault, stopFile: '/tmp/x y' },
   { reason: 'halt-unread', request: 'pause', fault, stopFile: '/x', stored: { kind: 'file', path: '/tmp/y z' } },
@@ -118,6 +120,8 @@ export const tableRefusals: readonly TableRefusal[] = [
   { reason: 'scope-changed', asked: 's 1', now: 's 2' },
   { reason: 'scope-changed', asked: 's 1' },
   { reason: 'recreate-with-scope', scope: scopeFound() },
+  { reason: 'recovery-off', arn: 'A 1' },
+  { reason: 'export-failed', arn: 'A 1', code: 'C 1', why: 'W 1' },
   { reason: 'backup-unverified', backupId: 'B 1', why: 'W 1' },
   { reason: 'backup-of-another-table', backupId: 'B 1', itsArn: 'A 1', arn: 'A 2' },
   { reason: 'backup-damaged', backupId: 'B 1', object: 'O 1', why: 'W 1' },
@@ -272,6 +276,15 @@ export const events: readonly RunEvent[] = [
     why: 'trip',
     next: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
   },
+  { kind: 'left', snapshot: run, why: 'shutdown' },
+  { kind: 'left', snapshot: run, why: 'control-table' },
+  {
+    kind: 'resumed',
+    snapshot: runSnapshot({ engine: 'step-functions' }),
+    rerunning: 0,
+    repeating: 0,
+    from: 'interrupted',
+  },
   { kind: 'draining', snapshot: run, why: 'fault', next: { kind: 'paused', because: { kind: 'fault', fault } } },
   ...runs.flatMap((snapshot): readonly RunEvent[] => {
     const { kind } = snapshot.state;
@@ -376,6 +389,7 @@ export const results: readonly JobResult[] = [
 ];
 export const rows = { ...counts, newestRow: NOW, newestFailure: NOW };
 export const validation: Validation = {
+  profile: TIMESHEETS,
   verdict: 'bad',
   problems: [
     { kind: 'without-outcome', images: 3, weight: 'proof' },

@@ -1,6 +1,7 @@
 import type { Diff } from '../../../src/results/diff/diff.ts';
 import type { DiffTotals } from '../../../src/results/diff/diff-totals.ts';
 import type { CauseTotals, FailureTotals } from '../../../src/results/failures/failure-totals.ts';
+import { PIPELINE_KEYS } from '../aws/pipeline-keys.ts';
 import { backupRecord, NOW } from './table-builders.ts';
 
 export const causeTotals = (changes: Partial<CauseTotals> = {}): CauseTotals => ({
@@ -45,11 +46,12 @@ export const failuresFound = (changes: Partial<FailureTotals> = {}) => ({
   runIds: ['r-0001'],
 });
 
-export function diffFound(changes: Partial<DiffTotals> = {}): Pick<Diff, 'backup' | 'totals'> {
+export function diffFound(changes: Partial<DiffTotals> = {}): Pick<Diff, 'backup' | 'keys' | 'totals'> {
   const none = { removed: 0, changed: 0, added: 0, moved: 0, same: 0 };
   const hours = { gained: '0', lost: '0' };
   return {
     backup: backupRecord(),
+    keys: PIPELINE_KEYS,
     totals: {
       removed: 0,
       changed: 0,

@@ -1,5 +1,6 @@
 import type { Approval } from '../../../src/approvals/approval.ts';
 import type { BackupRecord } from '../../../src/backup/format/backup-record.ts';
+import type { ExportRecord } from '../../../src/backup/format/export-record.ts';
 import type { PruneAction } from '../../../src/checklist/contracts/table-action.ts';
 import type { TableJob, TableNow } from '../../../src/checklist/contracts/table-control.ts';
 
@@ -30,6 +31,22 @@ export const backupRecord = (overrides: Partial<BackupRecord> = {}): BackupRecor
   counts,
   files: [{ key: 'data/1.json.gz', items: 760, md5: 'm', etag: 'e', bytes: 45_000, plainBytes: 500_000 }],
   verification: { kind: 'verified', at: NOW - 29 * 60_000 },
+  ...overrides,
+});
+
+/** An export of DynamoDB of the same table, checked by a sample. */
+export const exportRecord = (overrides: Partial<ExportRecord> = {}): ExportRecord => ({
+  format: 'rescan-export/1',
+  id: '01767602400000-e1e2e3e4',
+  purpose: 'backup',
+  table: backupRecord().table,
+  exportArn: `${TABLE_ARN}/export/01767602400000-e1e2e3e4`,
+  startedAt: NOW - 30 * 60_000,
+  endedAt: NOW - 20 * 60_000,
+  by: 'U0OPERATOR',
+  counts: { total: 760 },
+  files: [{ key: 'data/1.json.gz', items: 760, md5: 'm', etag: 'e', bytes: 45_000 }],
+  verification: { kind: 'sampled', at: NOW - 20 * 60_000, sampled: 200, files: 1, same: 200 },
   ...overrides,
 });
 

@@ -6,24 +6,35 @@ import { z } from 'zod';
 import { startLocalSlack } from '../../../sandbox/slack/server.ts';
 import type { Seed } from '../../../sandbox/slack/workspace/directory.ts';
 import type { BotControls } from '../../../src/app/controls.ts';
-import { assembleSlackApp } from '../../../src/app/slack/slack-app.ts';
+import { assemblePipelineSlack } from '../../../src/app/slack/pipeline-slack.ts';
+import { assembleProcessSlack } from '../../../src/app/slack/process-slack.ts';
+import { startHttpServer } from '../../../src/http/server.ts';
 import { readSettings } from '../../../src/settings.ts';
+import { SLACK_PATH } from '../../../src/slack/client/receiver/http-receiver.ts';
+import { singleHomeTab } from '../../../src/slack/home/home-tabs.ts';
+import { createRouter } from '../../../src/slack/intake/route.ts';
+import { withoutChoice } from '../../../src/slack/requests/choose-pipeline.ts';
 import { createAnswerStore } from '../../../src/state/answer-store.ts';
 import { createButtonMessages } from '../../../src/state/button-messages.ts';
 import { createChannelIdStore } from '../../../src/state/channel-ids.ts';
-import { openControlTable } from '../../../src/state/control-table.ts';
+import { createDeliveryClaims } from '../../../src/state/delivery-claims.ts';
 import { createEarlyAlerts } from '../../../src/state/early-alerts.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { createOutbox } from '../../../src/state/outbox.ts';
+import { openControlTable } from '../../../src/state/table/control-table.ts';
 import { startDynalite } from '../aws/dynalite.ts';
+import { HANGS_MS } from '../eventually.ts';
+import { failOnWarning } from '../fail-on-warning.ts';
 import { idleControls } from '../memory/idle-checklist.ts';
+import { idleSchedules } from '../memory/idle-schedules.ts';
 import { idleTableControl } from '../memory/idle-table-control.ts';
 import { createScriptedRunControl } from '../memory/scripted-run-control.ts';
 import { createFastClock } from './fast-clock.ts';
 
 /** Edits, drains and retries take a fifth of their time. Slack and DynamoDB answer over real sockets, in real time. */
 const CLOCK_FACTOR = 5;
+const SIGNING_SECRET = '8f1c2a7d9b3e4f60a1b2c3d4e5f60718';
 const MANIFEST = fileURLToPath(new URL('../../../manifest.yml', import.meta.url));
 const messageSchema = z.looseObject({
   ts: z.string(),
@@ -50,27 +61,44 @@ export async function botInSlack(
     /** In place of the idle ones. */
     controls?: Partial<BotControls>;
     seed?: Seed;
+    /** How the local Slack reaches the bot. */
+    over?: 'socket' | 'http';
   } = {},
 ) {
   const clock = createFastClock(CLOCK_FACTOR);
   const dynamo = await startDynalite();
-  onTestFinished(() => dynamo.stop());
+  let isTableUp = true;
+  async function stopTable(): Promise<void> {
+    if (isTableUp) await dynamo.stop();
+    isTableUp = false;
+  }
+  onTestFinished(stopTable);
+  const server = await startHttpServer({ host: '127.0.0.1', port: 0 }, pino({ level: 'silent' }));
+  onTestFinished(() => server.close());
+  const requestUrl = { url: `http://127.0.0.1:${server.port}${SLACK_PATH}`, signingSecret: SIGNING_SECRET };
   const slack = await startLocalSlack({
     port: 0,
+    ...(options.over === 'http' && { requestUrl }),
     manifest: MANIFEST,
     rateLimits: 'off',
+    // A busy machine may need longer than Slack gives.
+    acknowledgeWithinMs: HANGS_MS,
+    triggerLifeMs: HANGS_MS,
     ...(options.seed ? { seed: options.seed } : {}),
   });
   onTestFinished(() => slack.close());
   const runs = createScriptedRunControl();
   const table = await openControlTable({ dynamodb: dynamo.client, tableName: 'control', clock });
-  const outbox = createOutbox({ table, name: 'test' });
+  const outbox = createOutbox({ table, name: 'test', warn: failOnWarning });
 
   const logLines: string[] = [];
+  const acknowledgements: { readonly request: string; readonly waitedMs: number }[] = [];
   function createBot(changed: Record<string, string> = {}) {
     const settings = readSettings({
       SLACK_BOT_TOKEN: slack.tokens.bot,
-      SLACK_APP_TOKEN: slack.tokens.app,
+      ...(options.over === 'http'
+        ? { SLACK_SIGNING_SECRET: SIGNING_SECRET, HTTP_PORT: String(server.port) }
+        : { SLACK_APP_TOKEN: slack.tokens.app }),
       SLACK_API_URL: `${slack.url}/api/`,
       SLACK_CHANNELS: 'C0TIMESHEET',
       OPERATORS: 'U0OPERATOR',
@@ -81,18 +109,32 @@ export async function botInSlack(
       ...changed,
     });
     const logger = pino({ level: 'info' }, { write: (line) => void logLines.push(line) });
-    return assembleSlackApp({
+    const channels = () => settings.slackChannels;
+    const pipeline = assemblePipelineSlack({
       settings,
+      channels,
+      choice: withoutChoice(channels),
       runs,
       tables: idleTableControl(),
       ...idleControls(runs),
+      ...idleSchedules(table, clock),
       ...options.controls,
       outbox,
       channelIds: createChannelIdStore({ table, name: 'test' }),
-      buttonMessages: createButtonMessages({ table, name: 'test' }),
+      buttonMessages: createButtonMessages({ table, name: 'test', warn: failOnWarning }),
       earlyAlerts: createEarlyAlerts({ table, name: 'test' }),
       answerStore: createAnswerStore({ table, name: 'test' }),
-      followUps: createFollowUps({ table, name: 'test' }),
+      deliveryClaims: createDeliveryClaims({ table, name: 'test' }),
+      followUps: createFollowUps({ table, name: 'test', warn: failOnWarning }),
+      webhookEvents: createFollowUps({ table, name: 'test#webhook', warn: failOnWarning }),
+      webhookLease: createLease({
+        table,
+        name: 'webhooks',
+        holder: randomUUID(),
+        durationMs: settings.leaseMs,
+        clock,
+      }),
+      drivesRuns: () => true,
       followUpLease: createLease({
         table,
         name: 'afterwards',
@@ -102,6 +144,24 @@ export async function botInSlack(
       }),
       clock,
       machineAheadMs: () => 0,
+      random: Math.random,
+      logger,
+    });
+    return assembleProcessSlack({
+      settings,
+      router: createRouter({
+        pipelines: [
+          { target: () => pipeline.target, listed: channels(), channels, known: (id) => pipeline.channelIds.known(id) },
+        ],
+        nowhere: pipeline.target,
+        refresh: async () => {},
+      }),
+      home: singleHomeTab(pipeline.home),
+      channelIdChanged: (oldId, newId) => pipeline.channelIds.changed(oldId, newId),
+      lives: () => [pipeline.life],
+      ...(options.over === 'http' && { addSlackRoute: (handle) => server.add('POST', SLACK_PATH, handle) }),
+      noteAcknowledgement: (request, waitedMs) => void acknowledgements.push({ request, waitedMs }),
+      clock,
       random: Math.random,
       logger,
     });
@@ -123,8 +183,8 @@ export async function botInSlack(
   const state = async () => stateSchema.parse(await (await fetch(`${slack.url}/sandbox/state`)).json());
 
   /** Waits until `look` returns something. */
-  async function until<T>(look: () => Promise<T | undefined>, what: string, withinMs = 20_000): Promise<T> {
-    const end = Date.now() + withinMs;
+  async function until<T>(look: () => Promise<T | undefined>, what: string): Promise<T> {
+    const end = Date.now() + HANGS_MS;
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
@@ -136,6 +196,10 @@ export async function botInSlack(
   return {
     runs,
     outbox,
+    acknowledgements,
+    requestUrl,
+    verifyUrl: slack.verifyUrl,
+    isConnected: () => app.isConnected(),
     url: slack.url,
     state,
     until,
@@ -163,6 +227,8 @@ export async function botInSlack(
       return (await state()).messages.filter((message) => message.threadTs === undefined || message.isBroadcast);
     },
     stopBot: () => app.stop(),
+    /** The control table cannot be reached from now on. */
+    stopTable,
     async startBot(changed: Record<string, string> = {}) {
       app = createBot(changed);
       await app.start();

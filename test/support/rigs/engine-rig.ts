@@ -1,9 +1,14 @@
 import type { Invocation, Outcome } from '../../../src/pipeline/invoke/invocation.ts';
-import { noteLostOutcomes } from '../../../src/run/engines/local/attempt.ts';
-import type { Drive, EnginePorts } from '../../../src/run/engines/local/engine.ts';
-import { drive } from '../../../src/run/engines/local/engine.ts';
-import type { GrowthAnswer, GrowthQuestion, Halt } from '../../../src/run/engines/local/engine-events.ts';
-import { createLiveRun, type LiveRun, type RunRules, type RunTerms } from '../../../src/run/engines/local/live-run.ts';
+import type { Drive } from '../../../src/run/engines/engine.ts';
+import { drive, type EnginePorts } from '../../../src/run/engines/local/engine.ts';
+import { noteLostOutcomes } from '../../../src/run/engines/reducer/attempt.ts';
+import type { GrowthAnswer, GrowthQuestion, Halt } from '../../../src/run/engines/reducer/engine-events.ts';
+import {
+  createLiveRun,
+  type LiveRun,
+  type RunRules,
+  type RunTerms,
+} from '../../../src/run/engines/reducer/live-run.ts';
 import type { OutcomeRecord, RunEvent } from '../../../src/run/model/types.ts';
 import { noRowsOf } from '../../../src/run/proof/row-proof.ts';
 import type { RowProof } from '../../../src/run/rules/row-watch.ts';

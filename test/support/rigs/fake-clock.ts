@@ -9,6 +9,8 @@ export interface FakeClock extends Clock {
   jump(ms: number): void;
   /** The number of sleepers. */
   sleeping(): number;
+  /** When the next sleeper wakes, epoch ms; Infinity without one. */
+  nextWakeAt(): number;
 }
 
 /** Lets pending promises and I/O that has arrived be processed. */
@@ -58,5 +60,6 @@ export function createFakeClock(start = Date.UTC(2025, 0, 6, 9)): FakeClock {
       now += ms;
     },
     sleeping: () => sleepers.size,
+    nextWakeAt: () => firstDue(Number.POSITIVE_INFINITY)?.at ?? Number.POSITIVE_INFINITY,
   };
 }

@@ -11,15 +11,19 @@ import type { TableControl } from '../../../src/checklist/contracts/table-contro
 import { readSettings } from '../../../src/settings.ts';
 import { createChannelIds } from '../../../src/slack/client/channel-ids.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
+import { withoutChoice } from '../../../src/slack/requests/choose-pipeline.ts';
 import { createPipelineStates } from '../../../src/slack/requests/pipeline-state.ts';
 import { createAnswerStore } from '../../../src/state/answer-store.ts';
 import { createButtonMessages } from '../../../src/state/button-messages.ts';
 import { createChannelIdStore } from '../../../src/state/channel-ids.ts';
+import { createDeliveryClaims } from '../../../src/state/delivery-claims.ts';
 import { createEarlyAlerts } from '../../../src/state/early-alerts.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
 import { createOutbox } from '../../../src/state/outbox.ts';
+import { failOnWarning } from '../fail-on-warning.ts';
 import { idleControls } from '../memory/idle-checklist.ts';
+import { idleSchedules } from '../memory/idle-schedules.ts';
 import { idleTableControl } from '../memory/idle-table-control.ts';
 import { createMemoryControlTable } from '../memory/memory-control-table.ts';
 import { createScriptedRunControl } from '../memory/scripted-run-control.ts';
@@ -32,6 +36,8 @@ const SILENT: ReadonlySet<string> = new Set(['watch', 'watchObsoleteRequests', '
 
 export interface IntakeRigOptions {
   readonly settings?: Readonly<Record<string, string>>;
+  /** In place of those of the settings. */
+  readonly channels?: () => readonly string[];
   /** What `users.info` answers, besides the id and the workspace. */
   readonly users?: Readonly<Record<string, object | Error>>;
   readonly tables?: Partial<TableControl>;
@@ -77,14 +83,21 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
   const runs = recorded('runs', scripted);
   const idle = { ...idleControls(scripted), ...options.controls };
   const { table } = createMemoryControlTable();
+  const idleOnes = idleSchedules(table, clock);
   const ports: SlackPorts = {
     settings,
+    channels: options.channels ?? (() => settings.slackChannels),
+    choice: recorded(
+      'choice',
+      withoutChoice(() => settings.slackChannels),
+    ),
     runs,
     tables: recorded('tables', { ...idleTableControl(), ...options.tables }),
     ...idle,
     checklist: recorded('checklist', idle.checklist),
     scope: recorded('scope', idle.scope),
     starts: recorded('starts', idle.starts),
+    engine: recorded('engine', idle.engine),
     steps: recorded('steps', idle.steps),
     deploys: recorded('deploys', idle.deploys),
     autopilot: recorded('autopilot', idle.autopilot),
@@ -95,12 +108,18 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
       followStops: recorded('followStops', idle.functionLog.followStops),
     },
     audit: recorded('audit', { ...idle.audit, enqueue: (entry) => void audited.push(entry) }),
-    outbox: createOutbox({ table, name: 'test' }),
-    followUps: createFollowUps({ table, name: 'test' }),
+    ...idleOnes,
+    schedules: recorded('schedules', idleOnes.schedules),
+    outbox: createOutbox({ table, name: 'test', warn: failOnWarning }),
+    followUps: createFollowUps({ table, name: 'test', warn: failOnWarning }),
+    webhookEvents: createFollowUps({ table, name: 'test#webhook', warn: failOnWarning }),
+    webhookLease: createLease({ table, name: 'webhooks', holder: 'test', durationMs: 30_000, clock }),
+    drivesRuns: () => true,
     followUpLease: createLease({ table, name: 'follow', holder: 'test', durationMs: 30_000, clock }),
-    buttonMessages: createButtonMessages({ table, name: 'test' }),
+    buttonMessages: createButtonMessages({ table, name: 'test', warn: failOnWarning }),
     earlyAlerts: createEarlyAlerts({ table, name: 'test' }),
     answerStore: createAnswerStore({ table, name: 'test' }),
+    deliveryClaims: createDeliveryClaims({ table, name: 'test' }),
     channelIds: createChannelIdStore({ table, name: 'test' }),
     clock,
     machineAheadMs: () => 0,
@@ -128,7 +147,7 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
   const clients: ClientParts = {
     channelIds: createChannelIds({
       store: ports.channelIds,
-      channels: settings.slackChannels,
+      channels: () => settings.slackChannels,
       clock,
       logger: ports.logger,
     }),
@@ -148,6 +167,7 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
         return { id, team_id: 'T1', ...user };
       },
       teamId: async () => 'T1',
+      nameOf: async () => undefined,
       directChannel: async () => 'D1',
     },
   };
@@ -174,6 +194,9 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
 
   return {
     ...handlers,
+    intake,
+    /** What was called and recorded since the last request that was made with the rig itself. */
+    seen: { calls, audited },
     clock,
     states,
     world,

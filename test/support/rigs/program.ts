@@ -21,8 +21,9 @@ export function startProgram(
   file: string,
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  executable = process.execPath,
 ): Program {
-  const child = spawn(process.execPath, [file, ...args], { env: environment, detached: true });
+  const child = spawn(executable, [file, ...args], { env: environment, detached: true });
   let out = '';
   let err = '';
   child.stdout.on('data', (part: Buffer) => {

@@ -2,21 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import { type LocalAws, startLocalAws } from '../../../sandbox/aws/server.ts';
 import { createContext } from '../../../src/app/context.ts';
-import { assembleRuns } from '../../../src/app/runs.ts';
+import { assembleRuns } from '../../../src/app/runs/runs.ts';
 import { type Clock, systemClock } from '../../../src/lib/clock.ts';
 import { createFollowedClock } from '../../../src/lib/followed-clock.ts';
 import { createLogger } from '../../../src/lib/log.ts';
 import type { Result } from '../../../src/lib/result.ts';
 import { checkBucket, createAwsClients } from '../../../src/pipeline/aws.ts';
+import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { Runs } from '../../../src/run/control/runs.ts';
+import { stateMachineDefinition } from '../../../src/run/engines/step-functions/definition.ts';
 import type { Refusal } from '../../../src/run/model/run-control.ts';
-import type { ImageSelection, PaceSetting, RunEvent } from '../../../src/run/model/types.ts';
+import type { EngineKind, ImageSelection, PaceSetting, RunEvent } from '../../../src/run/model/types.ts';
 import { readSettings } from '../../../src/settings.ts';
-import { type ControlTable, ControlTableError, openControlTable } from '../../../src/state/control-table.ts';
-import { controlTableFault } from '../../../src/state/prepare-table.ts';
+import { type ControlTable, ControlTableError, openControlTable } from '../../../src/state/table/control-table.ts';
+import { controlTableFault } from '../../../src/state/table/prepare-table.ts';
+import { HANGS_MS } from '../eventually.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 /** Quotas that do not limit the pace of a test. */
@@ -80,8 +84,8 @@ const countsSchema = z.object({ total: z.number(), byKey: z.record(z.string(), z
 export const LOCATION = { channel: 'C1', ts: '1.1' };
 
 const STEP_MS = 100;
-/** Real time after which waiting fails. */
-const TIMEOUT_MS = 60_000;
+const LONG_MS = 20_000;
+const LONG_STEP_MS = 500;
 
 type Carry = <T>(work: () => Promise<T>) => Promise<T>;
 /** The table as a process sees it that may be killed at a call. */
@@ -96,8 +100,28 @@ const mortal = (table: ControlTable, call: Carry, write: Carry): ControlTable =>
   },
 });
 
+interface RunsRigOptions {
+  readonly images?: number;
+  readonly seedTable?: 'full' | 'empty';
+  /** The engine of runs; the state machine is installed where it needs one. */
+  readonly engine?: EngineKind;
+}
+
+/** The waits of the state machine pass as fast as the clock of the copies, roughly. */
+const MACHINE_SPEED = 100;
+
+/** Installs the state machine of this version of the bot. */
+export const installStateMachine = (): Promise<unknown> =>
+  new SFNClient({}).send(
+    new CreateStateMachineCommand({
+      name: 'rescan-bot',
+      definition: JSON.stringify(stateMachineDefinition('STANDARD')),
+      roleArn: 'arn:aws:iam::016164185850:role/rescan-bot-state-machine',
+    }),
+  );
+
 /** Copies of the bot without Slack, on a local AWS with real clients and one fake clock. */
-export async function startRunsRig(options: { images?: number; seedTable?: 'full' | 'empty' } = {}): Promise<RunsRig> {
+export async function startRunsRig(options: RunsRigOptions = {}): Promise<RunsRig> {
   const aws = await startLocalAws({ port: 0, images: options.images ?? 60, seedTable: options.seedTable ?? 'empty' });
   aws.turn(WIDE);
   const clock = createFakeClock(Date.now());
@@ -118,6 +142,10 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
     AWS_ACCESS_KEY_ID: 'x',
     AWS_SECRET_ACCESS_KEY: 'x',
   });
+  if (options.engine === 'step-functions') {
+    aws.turn({ stepFunctions: { speed: MACHINE_SPEED } });
+    await installStateMachine();
+  }
   async function step(ms = STEP_MS): Promise<void> {
     await clock.advance(ms);
     // The function stamps its records with the time of the test.
@@ -165,6 +193,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
         SHUTDOWN_SECONDS: '5',
         MAX_IN_FLIGHT: '10',
         LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
+        RUN_ENGINE: options.engine ?? 'local',
         ...overrides,
       });
       const clients = createAwsClients(followed);
@@ -178,6 +207,7 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       const runs = assembleRuns(
         createContext({
           settings,
+          profile: TIMESHEETS,
           aws: clients,
           table: mortal(table, call, write),
           clock: ownClock,
@@ -220,14 +250,16 @@ export async function startRunsRig(options: { images?: number; seedTable?: 'full
       return settled;
     },
     async pass(ms) {
-      for (let passed = 0; passed < ms; passed += STEP_MS) await step(Math.min(STEP_MS, ms - passed));
+      // Over a long time nothing happens but polls and renewals of leases.
+      const stepMs = ms >= LONG_MS ? LONG_STEP_MS : STEP_MS;
+      for (let passed = 0; passed < ms; passed += stepMs) await step(Math.min(stepMs, ms - passed));
     },
     async until(find) {
-      const end = Date.now() + TIMEOUT_MS;
+      const end = Date.now() + HANGS_MS;
       for (;;) {
         const found = await find();
         if (found !== undefined) return found;
-        if (Date.now() > end) throw new Error(`It did not happen within ${TIMEOUT_MS / 1_000} s.`);
+        if (Date.now() > end) throw new Error(`It did not happen within ${HANGS_MS / 1_000} s.`);
         await step();
       }
     },

@@ -135,6 +135,16 @@ export const LATENCY: Slider = {
   turn: (value) => ({ latencyMs: { min: Math.round(value / 3), max: value } }),
 };
 
+/** Slower than in AWS is not possible. */
+const MACHINE_SPEED: Slider = {
+  name: 'Waits of state machines pass',
+  unit: 'times as fast',
+  most: 100,
+  step: 1,
+  read: (world) => at(world, 'stepFunctions', 'speed'),
+  turn: (value) => ({ stepFunctions: { speed: Math.max(1, value) } }),
+};
+
 export const THROTTLES: readonly Slider[] = [
   slider('Lambda limit', 'functionPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'no limit' }),
   slider('Bedrock limit', 'bedrockPerMinute', { unit: 'a minute', most: 600, step: 10, zero: 'no limit' }),
@@ -151,6 +161,7 @@ export const THROTTLES: readonly Slider[] = [
   shareOf('Broken answers', 'brokenConnections'),
   slider('Empty log pages before the lines', 'emptyLogPages', { unit: '', most: 20, step: 1 }),
   slider('Duration of a function update', 'updateMs', { unit: 'ms', most: 10_000, step: 100 }),
+  MACHINE_SPEED,
 ];
 
 export interface Switch {
@@ -164,16 +175,19 @@ const plainSwitch = (name: string, dial: string): Switch => ({
   isOn: (world) => world[dial] === true,
   turn: (on) => ({ [dial]: on }),
 });
-/** A switch for one entry of a list. */
-const listSwitch = (name: string, dial: string, entry: string): Switch => {
+/** A switch for one entry of a list, which may be in a group. */
+const listSwitch = (name: string, dial: string, entry: string, group?: string): Switch => {
   const list = (world: JsonRecord): readonly unknown[] => {
-    const entries = world[dial];
+    const entries = (group === undefined ? world : recordOf(world[group]))[dial];
     return Array.isArray(entries) ? entries : [];
   };
   return {
     name,
     isOn: (world) => list(world).includes(entry),
-    turn: (on, world) => ({ [dial]: [...list(world).filter((other) => other !== entry), ...(on ? [entry] : [])] }),
+    turn(on, world) {
+      const change = { [dial]: [...list(world).filter((other) => other !== entry), ...(on ? [entry] : [])] };
+      return group === undefined ? change : { [group]: change };
+    },
   };
 };
 
@@ -186,6 +200,9 @@ export const SWITCHES: readonly Switch[] = [
   listSwitch('The bot may not scan the table', 'accessDenied', 'dynamodb:Scan'),
   listSwitch('The bot may not read the log', 'accessDenied', 'logs:FilterLogEvents'),
   listSwitch('The bot may not read metrics', 'accessDenied', 'cloudwatch:GetMetricData'),
+  listSwitch('The bot may not start executions', 'accessDenied', 'states:StartExecution'),
+  listSwitch('The state machine may not invoke', 'denied', 'lambda:InvokeFunction', 'stepFunctions'),
+  listSwitch('The state machine may not write outcomes', 'denied', 'dynamodb:PutItem', 'stepFunctions'),
 ];
 
 /** Settings with a fixed list of values. */

@@ -13,12 +13,16 @@ function primaryButton(message: JsonRecord): string | undefined {
 
 /**
  * As this person, types the command that plans a run and presses the primary button of the answer. When the answer has
- * no such button, does nothing more.
+ * no such button, does nothing more. `engine`: empty for the engine that is set.
  */
-export async function startRun(user: string, channel: string): Promise<JsonRecord> {
+export async function startRun(user: string, channel: string, engine: string): Promise<JsonRecord> {
   const before = await get('/sandbox/state');
   const known = new Set(recordsOf(before?.messages).map(({ ts }) => ts));
-  const typed = await post('/sandbox/command', { user, channel, text: RUN });
+  const typed = await post('/sandbox/command', {
+    user,
+    channel,
+    text: engine === '' ? RUN : `${RUN} engine=${engine}`,
+  });
   if (typed.ok === false) return typed;
   for (let poll = 0; poll < MOST_POLLS; poll++) {
     const state = await get('/sandbox/state');

@@ -2,8 +2,10 @@ import { type ComponentChildren, h } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { type JsonRecord, recordOf, textOf } from '../../../slack/rules/json.ts';
 import { get, post } from '../api.ts';
+import { enteredIn } from '../elements/surface.ts';
 import { BucketTab } from './bucket-tab.ts';
 import { type Change, Dials } from './dials.ts';
+import { ExecutionsTab } from './executions-tab.ts';
 import { FunctionTab } from './function-tab.ts';
 import { usePolling } from './polling.ts';
 import { startRun } from './start-run.ts';
@@ -14,12 +16,20 @@ const TABS = [
   ['table', 'Table'],
   ['bucket', 'Bucket'],
   ['function', 'Function'],
+  ['executions', 'Executions'],
 ] as const;
 type Tab = (typeof TABS)[number][0];
 
 const PAGE = 50;
 const MOST_ROWS = 1_000;
 const COUNTS = 'table?limit=1';
+const EXECUTIONS = 'step-functions?limit=20';
+/** What `engine=` of a plan may be; empty: the setting of the bot. */
+const ENGINES = [
+  ['', 'on the set engine'],
+  ['local', 'in the bot'],
+  ['step-functions', 'on Step Functions'],
+] as const;
 
 /** The pipeline beside Slack: its current contents, the settings that simulate faults, and the bot process. */
 export function World({
@@ -38,6 +48,7 @@ export function World({
   const [kind, setKind] = useState('');
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState('');
+  const [engine, setEngine] = useState('');
   const tablePath = `table?limit=${limit}${kind === '' ? '' : `&kind=${kind}`}`;
   const bucketPath = `bucket?limit=${limit}`;
   const paths: Readonly<Record<Tab, readonly string[]>> = {
@@ -45,6 +56,7 @@ export function World({
     table: [tablePath],
     bucket: [bucketPath],
     function: ['function', 'invocations', 'log?limit=200'],
+    executions: [EXECUTIONS],
   };
   const { answers, poll, isMissing } = usePolling(isOpen ? ['world', COUNTS, ...paths[tab]] : []);
 
@@ -91,6 +103,10 @@ export function World({
         const [deployed, invocations, log] = [answers.function, answers.invocations, answers['log?limit=200']];
         return deployed && invocations && log ? h(FunctionTab, { deployed, invocations, log }) : waits;
       }
+      case 'executions': {
+        const executions = answers[EXECUTIONS];
+        return executions ? h(ExecutionsTab, { executions }) : waits;
+      }
       case 'dials':
         return world ? h(Dials, { world, turn }) : waits;
     }
@@ -115,9 +131,19 @@ export function World({
             class: `button small${busy === 'run' ? ' busy' : ''}`,
             'data-run': 'start',
             title: 'Types /rescan start keep and presses Start, in your name',
-            onClick: () => void doing('run', () => startRun(user, channel)),
+            onClick: () => void doing('run', () => startRun(user, channel, engine)),
           },
           'Start a run',
+        ),
+        h(
+          'select',
+          {
+            value: engine,
+            'aria-label': 'Engine of the run',
+            'data-engine': 'yes',
+            onChange: (event: Event) => setEngine(enteredIn(event)),
+          },
+          ENGINES.map(([value, name]) => h('option', { value, key: value }, name)),
         ),
       ]),
       said === '' ? null : h('p', { class: 'error', role: 'alert' }, said),

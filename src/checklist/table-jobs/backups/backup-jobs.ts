@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { listBackups } from '../../../backup/catalogue/catalogue.ts';
-import type { BackupPorts } from '../../../backup/ports.ts';
+import { exportBackup } from '../../../backup/native/export-backup.ts';
+import { PointInTimeRecoveryOffError, readPointInTimeRecovery } from '../../../backup/native/native.ts';
+import type { JobPorts } from '../../../backup/ports.ts';
 import { makeBackup } from '../../../backup/write/make-backup.ts';
 import { defined } from '../../../lib/defined.ts';
 import { refuse, succeed } from '../../../lib/result.ts';
+import { describeTable } from '../../../pipeline/table/table.ts';
 import type {
   BackupJob,
   JobEnd,
@@ -16,8 +19,8 @@ import { createJobDriver, type Decision, type JobDriverPorts } from '../job-driv
 import type { JobRecord } from '../job-record.ts';
 
 export interface BackupJobsPorts
-  extends BackupPorts,
-    Pick<JobDriverPorts, 'jobs' | 'lease' | 'readFault' | 'warn' | 'pollMs' | 'emit' | 'storedStop' | 'storeStop'> {
+  extends JobPorts,
+    Pick<JobDriverPorts, 'lease' | 'readFault' | 'warn' | 'pollMs' | 'emit' | 'storedStop' | 'storeStop'> {
   readonly table: string;
   readonly record: JobRecord<BackupJob>;
   /** The flush or restore in progress: a copy of a table that is being emptied or filled is of no state that it ever had. */
@@ -34,8 +37,15 @@ export interface BackupJobs extends Pick<TableControl, 'backup'> {
   shutDown(): Promise<void>;
 }
 
-/** A backup that met a fault, or whose process died, is made again from the beginning for this long after it was asked for, ms. */
+/** A backup of ours that met a fault, or whose process died, is made again from the beginning for this long after it was asked for, ms. */
 const RESTART_WITHIN_MS = 60 * 60_000;
+/** DynamoDB goes on with an export without the bot, and one of a large table takes hours: it is followed for this long, ms. */
+const FOLLOW_WITHIN_MS = 7 * 24 * 60 * 60_000;
+/** How often the state of an export is read, ms. */
+const EXPORT_POLL_MS = 15_000;
+
+const continuesUntil = ({ startedAt, work }: BackupJob): number =>
+  startedAt + (work.export ? FOLLOW_WITHIN_MS : RESTART_WITHIN_MS);
 
 export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
   const { clock, location, record } = ports;
@@ -46,17 +56,33 @@ export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
     stopFile: '',
     stopFileExists: async () => false,
     carryOut,
-    mayWaitUntil: ({ startedAt }) => startedAt + RESTART_WITHIN_MS,
+    mayWaitUntil: continuesUntil,
     recordTableChange: async () => {},
     markEnded: async () => {},
     recordResult: async () => {},
   });
 
   async function carryOut(
-    { id: jobId, by, work: { note } }: BackupJob,
+    { id: jobId, by, startedAt, work: { note, export: isExport } }: BackupJob,
     { signal }: { readonly signal: AbortSignal },
     onProgress: Parameters<JobDriverPorts['carryOut']>[2],
   ): Promise<JobResult> {
+    if (isExport) {
+      const request = {
+        table: ports.table,
+        by,
+        jobId,
+        startedAt,
+        everyMs: EXPORT_POLL_MS,
+        signal,
+        ...defined({ note }),
+      };
+      const exported = await exportBackup(ports, {
+        ...request,
+        onProgress: (stage) => onProgress({ stage, done: 0, total: 0 }),
+      });
+      return { kind: 'backup', ...exported };
+    }
     const made = await makeBackup(ports, {
       table: ports.table,
       by,
@@ -81,6 +107,13 @@ export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
     return stored && !stored.end ? stored.job : undefined;
   }
 
+  /** Before there is a job: what an export lacks is said at once. DynamoDB refuses it itself where this cannot be read. */
+  async function requireRecovery(): Promise<void> {
+    const { arn } = await describeTable(ports.dynamodb, ports.table);
+    if ((await readPointInTimeRecovery(ports.dynamodb, ports.table)) === 'off')
+      throw new PointInTimeRecoveryOffError(arn);
+  }
+
   /** What is decided about a backup that no process makes any more. */
   async function settle(): Promise<Decision<undefined, BackupJob>> {
     const stored = await record.read();
@@ -103,18 +136,18 @@ export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
     if (stop !== undefined) return { kind: 'stopped', by: stop };
     const other = await tableJobInProgress();
     if (other) return { kind: 'failed', refusal: { reason: 'job-active', job: other } };
-    const isRecent = clock.now() - job.startedAt < RESTART_WITHIN_MS;
-    return isRecent ? undefined : { kind: 'failed', refusal: { reason: 'interrupted' } };
+    return clock.now() < continuesUntil(job) ? undefined : { kind: 'failed', refusal: { reason: 'interrupted' } };
   }
 
   return {
     active,
-    async backup({ by, note, location: shownIn }) {
+    async backup({ by, note, export: isExport, location: shownIn }) {
       const before = await tableJobInProgress();
       if (before) return refuse({ reason: 'job-active', job: before });
+      if (isExport) await requireRecovery();
       const job: BackupJob = {
         id: `backup-${randomUUID().slice(0, 8)}`,
-        work: { kind: 'backup', ...defined({ note }) },
+        work: { kind: 'backup', ...defined({ note, export: isExport }) },
         by,
         location: shownIn,
         startedAt: Math.round(clock.now()),

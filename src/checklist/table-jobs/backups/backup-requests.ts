@@ -1,21 +1,14 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { findBackup, listBackups } from '../../../backup/catalogue/catalogue.ts';
+import { findEntry, listBackups } from '../../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../../backup/catalogue/location.ts';
 import { importLegacy, refuseLegacy } from '../../../backup/legacy/legacy.ts';
-import {
-  createNativeBackup,
-  followExport,
-  readPointInTimeRecovery,
-  startExport,
-} from '../../../backup/native/native.ts';
-import { verifyBackup } from '../../../backup/verify/verify.ts';
+import { createNativeBackup, readPointInTimeRecovery } from '../../../backup/native/native.ts';
+import { verifyEntry } from '../../../backup/verify/open-backup.ts';
 import type { Clock, Random } from '../../../lib/clock.ts';
 import { refuse, succeed } from '../../../lib/result.ts';
-import type { Fault } from '../../../pipeline/invoke/invocation.ts';
-import { describeTable } from '../../../pipeline/table/table.ts';
+import type { Profile } from '../../../pipeline/profile/profile.ts';
 import type { TableControl } from '../../contracts/table-control.ts';
-import { refusalOrFault } from '../table-errors.ts';
 
 export interface BackupRequestsPorts {
   readonly dynamodb: DynamoDBClient;
@@ -23,15 +16,12 @@ export interface BackupRequestsPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly table: string;
-  readonly readFault: (error: unknown) => Fault;
-  readonly warn: (message: string, cause: unknown) => void;
+  readonly profile: Profile;
   /** Aborted when the bot shuts down. */
   readonly closing: AbortSignal;
 }
 
-export type BackupRequests = Pick<TableControl, 'nativeBackup' | 'exportTable' | 'backups' | 'verify' | 'importLegacy'>;
-
-const EXPORT_POLL_MS = 15_000;
+export type BackupRequests = Pick<TableControl, 'nativeBackup' | 'backups' | 'verify' | 'importLegacy'>;
 
 /** Making and reading backups: what needs neither an approval nor the lease. The methods throw the errors of AWS. */
 export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests {
@@ -44,18 +34,14 @@ export function createBackupRequests(ports: BackupRequestsPorts): BackupRequests
       const recovery = await readPointInTimeRecovery(dynamodb, ports.table);
       return succeed({ ...made, pointInTimeRecovery: recovery });
     },
-    async exportTable() {
-      const { arn: tableArn } = await describeTable(dynamodb, ports.table);
-      const { bucket, prefix } = location;
-      const arn = await startExport(dynamodb, { tableArn, bucket, prefix: `${prefix}native/` });
-      const followed = followExport(dynamodb, arn, { clock, everyMs: EXPORT_POLL_MS, signal: closing })
-        .then(({ items, billedBytes }) => succeed({ items, bytes: billedBytes }))
-        .catch((error: unknown) => refuse(refusalOrFault(error, ports.readFault)));
-      return succeed({ arn, followed });
-    },
     backups: async () => succeed(await listBackups(location)),
     verify: async (backupId) =>
-      succeed(await verifyBackup(location, await findBackup(location, backupId), () => clock.now())),
+      succeed(
+        await verifyEntry(location, await findEntry(location, backupId), () => clock.now(), {
+          profile: ports.profile,
+          signal: closing,
+        }),
+      ),
     async importLegacy({ uri, typesFrom, by }) {
       const [, bucket = '', key = ''] = /^s3:\/\/([^/]+)\/(.+)$/.exec(uri) ?? [];
       const fileName = key.split('/').at(-1) ?? key;

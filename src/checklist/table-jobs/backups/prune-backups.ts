@@ -6,7 +6,7 @@ import { listBackups } from '../../../backup/catalogue/catalogue.ts';
 import type { BackupLocation } from '../../../backup/catalogue/location.ts';
 import { deleteBackup, type PrunePlan, planPrune } from '../../../backup/catalogue/prune.ts';
 import { BackupKeptError } from '../../../backup/errors.ts';
-import type { BackupRecord } from '../../../backup/format/backup-record.ts';
+import { type CatalogueEntry, contentOf } from '../../../backup/format/export-record.ts';
 import type { JobStore } from '../../../backup/jobs/job.ts';
 import { lastStartedAt } from '../../../backup/jobs/job-marker.ts';
 import { workThrough } from '../../../lib/async/workers.ts';
@@ -60,7 +60,7 @@ export function createPruning(ports: PruningPorts): Pruning {
     for await (const approval of ports.approvals.open({ strict: true }))
       if (approval.backupId !== undefined && isWaiting(approval, clock.now())) ids.add(approval.backupId);
     for (const job of await ports.jobs.list({ strict: true })) {
-      if (job.kind !== 'hold') ids.add(job.backupId);
+      if (job.kind !== 'hold' && job.kind !== 'export') ids.add(job.backupId);
       // What a restore removes is saved next to it.
       if (job.kind === 'restore' && job.safetyBackupId !== undefined) ids.add(job.safetyBackupId);
     }
@@ -69,7 +69,7 @@ export function createPruning(ports: PruningPorts): Pruning {
     return ids;
   }
 
-  async function planOf(table: TableFacts, keep: number): Promise<PrunePlan & { records: readonly BackupRecord[] }> {
+  async function planOf(table: TableFacts, keep: number): Promise<PrunePlan & { records: readonly CatalogueEntry[] }> {
     const records = (await listBackups(location)).filter((record) => record.table.arn === table.arn);
     const namedAt = new Map<string, number>();
     await workThrough(records, READS_AT_ONCE, async ({ id }) => {
@@ -150,10 +150,10 @@ export function createPruning(ports: PruningPorts): Pruning {
   };
 }
 
-const listed = ({ id, counts, digest }: BackupRecord): PruneAction['backups'][number] => ({
-  id,
-  records: counts.total,
-  digest: digest.sum,
+const listed = (entry: CatalogueEntry): PruneAction['backups'][number] => ({
+  id: entry.id,
+  records: entry.counts.total,
+  digest: contentOf(entry),
 });
 
 const factOf = ({ id, records, digest }: PruneAction['backups'][number]) => ({

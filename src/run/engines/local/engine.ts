@@ -1,171 +1,73 @@
 import type { Clock, Random } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
-import { type Result, refuse, succeed } from '../../../lib/result.ts';
-import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
-import { ControlTableError } from '../../../state/control-table.ts';
-import type { ManifestEntry, OutcomeRecord, PaceSetting, Person, RunEvent, RunSnapshot } from '../../model/types.ts';
-import type { RowProof } from '../../rules/row-watch.ts';
-import type { Checkpoint } from '../../store/checkpoint.ts';
-import type { Appended, JournalChunk } from '../../store/run-store.ts';
-import { advance } from './advance.ts';
-import type { EngineEffect, EngineEvent, GrowthAnswer, GrowthQuestion, Halt } from './engine-events.ts';
-import type { LiveRun } from './live-run.ts';
-import { takeSnapshot } from './run-views.ts';
+import { settle } from '../../../lib/result.ts';
+import { type Fault, type Invocation, NotSentError } from '../../../pipeline/invoke/invocation.ts';
+import type { ManifestEntry } from '../../model/types.ts';
+import type { Drive, Engine, Hands, LoopPorts } from '../engine.ts';
+import { driveWith } from '../loop.ts';
+import type { EngineEvent } from '../reducer/engine-events.ts';
+import type { LiveRun } from '../reducer/live-run.ts';
 
-/** What the engine needs from outside. */
-export interface EnginePorts {
+/** What the hands of the local engine need from outside. */
+interface HandsPorts {
   readonly clock: Clock;
   readonly random: Random;
-  /** The manifest from an index on, in order. */
+  /** The manifest, in order, from the first image on that may have no outcome. */
   readonly manifest: (from: number) => AsyncIterable<ManifestEntry>;
   readonly invoke: (key: string, signal: AbortSignal) => Promise<Invocation>;
-  /**
-   * Writes a chunk of the journal, or finds the chunk that another process wrote under its number. Throws when it
-   * cannot.
-   */
-  readonly append: (chunk: Omit<JournalChunk, 'writer'>) => Promise<Appended>;
-  readonly saveCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
-  readonly checkGrowth: (question: GrowthQuestion) => Promise<GrowthAnswer>;
-  /** What the table says about the rows that these images claim, in their order. */
-  readonly lookUpRows: (records: readonly OutcomeRecord[], signal: AbortSignal) => Promise<readonly RowProof[]>;
-  /** Checks the rows of all images of the run: those without rows, as outcomes `no-rows`, some at a time. */
-  readonly missingRows: (signal: AbortSignal) => AsyncIterable<readonly OutcomeRecord[]>;
-  /** Saves the state that follows from a halt, while images in flight are waited for. */
-  readonly saveHalt: (halt: Halt, checkpoint: Checkpoint) => Promise<void>;
-  /** Whether this process may still start an invocation. Asked before each one. */
-  readonly holdsLease: () => boolean;
+  /** Closes the connections to the function. */
+  readonly closeFunction?: () => void;
   readonly readFault: (error: unknown) => Fault;
-  readonly emit: (event: RunEvent) => void;
   readonly warn: (message: string, cause: unknown) => void;
 }
+export type EnginePorts = LoopPorts & HandsPorts;
 
-/** A run that is being driven. */
-export interface Drive {
-  /** The run as it is now. */
-  run(): LiveRun;
-  /** Nothing is started after this call. A halt of higher rank replaces an earlier one. */
-  halt(halt: Halt): void;
-  setPace(paceSetting: PaceSetting, by: Person): void;
-  snapshot(): RunSnapshot;
-  /** Resolves when this process does no more work for the run; never rejects. */
-  readonly ended: Promise<DriveEnd>;
+export interface LocalEnginePorts extends Omit<HandsPorts, 'manifest' | 'invoke' | 'closeFunction'> {
+  readonly manifest: (runId: string, from: number) => AsyncIterable<ManifestEntry>;
+  /** Opened for each drive, and closed at its end: the client's timeout depends on the function's, its sockets on the in-flight limit. */
+  readonly openFunction: (
+    maxInFlight: number,
+  ) => Promise<{ readonly invoke: HandsPorts['invoke']; readonly close: () => void }>;
 }
 
-export interface DriveEnd {
-  readonly halt: Halt;
-  readonly leftInFlight: number;
-}
+/** The engine that invokes the function from this process. */
+export const createLocalEngine = (ports: LocalEnginePorts): Engine => ({
+  kind: 'local',
+  async check() {},
+  async open({ runId, maxInFlight }) {
+    const { invoke, close } = await ports.openFunction(maxInFlight);
+    return createHands({ ...ports, invoke, closeFunction: close, manifest: (from) => ports.manifest(runId, from) });
+  },
+});
+
+/** Drives a run by the local engine. */
+export const drive = (start: LiveRun, ports: EnginePorts): Drive => driveWith(createHands(ports), start, ports);
 
 /** Entries of the manifest that are read at once. */
 const READ_AT_ONCE = 100;
 
-/**
- * Drives a run until every image has an outcome or something halts it. `advance` decides; this loop performs what it
- * asks for and reports back what came of it. Takes `start` over.
- */
-export function drive(start: LiveRun, ports: EnginePorts): Drive {
+function createHands(ports: HandsPorts): Hands {
   const { clock } = ports;
-  const abandon = new AbortController();
-  /** Writes and checks under way. The drive ends after them. */
-  const pending = new Set<Promise<void>>();
-  const entries = ports.manifest(start.progress.lowWater)[Symbol.asyncIterator]();
-  let run = start;
-  /** When the next tick is due, and when the loop wakes for one. */
-  let sleepUntil = 0;
-  let sleepingUntil = 0;
-  let wake = () => {};
-  let isTickDue = false;
-  let defect: Halt | undefined;
-  /** The check of all rows, while it is under way. */
-  let missing: AsyncIterator<readonly OutcomeRecord[]> | undefined;
+  let entries: AsyncIterator<ManifestEntry> | undefined;
+  type Report = (event: EngineEvent) => void;
 
-  /** An error here is a defect. The run pauses, so that nobody takes it for a running one. */
-  function guard(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      ports.warn('the engine of the run failed', error);
-      defect ??= { kind: 'fault', fault: ports.readFault(error) };
-      abandon.abort();
-      wake();
-    }
-  }
-
-  function send(event: EngineEvent): void {
-    const advanced = advance(run, event);
-    run = advanced.run;
-    for (const effect of advanced.effects) perform(effect);
-  }
-
-  /** Sends ticks for as long as each of them starts an image. */
-  function tick(): void {
-    do send({ kind: 'tick', now: clock.now(), holdsLease: ports.holdsLease() });
-    while (run.phase === 'driving' && sleepUntil <= clock.now());
-    if (sleepUntil < sleepingUntil) wake();
-  }
-
-  /**
-   * Reports what happened. One tick follows for all reports of this turn of the event loop, which keeps timers and I/O
-   * going.
-   */
-  function report(event: EngineEvent): void {
-    if (defect) return;
-    guard(() => send(event));
-    if (isTickDue) return;
-    isTickDue = true;
-    setImmediate(() => {
-      isTickDue = false;
-      if (!defect) guard(tick);
-    });
-  }
-
-  function perform(effect: EngineEffect): void {
-    switch (effect.kind) {
-      case 'invoke':
-        void invoke(effect.index, effect.key);
-        return;
-      case 'read-manifest':
-        return keep(readManifest());
-      case 'append':
-        return keep(append(effect.chunk));
-      case 'save-checkpoint':
-        return keep(saveCheckpoint(effect.checkpoint));
-      case 'check-growth':
-        return keep(checkGrowth(effect.question));
-      case 'look-up-rows':
-        return keep(lookUpRows(effect.records));
-      case 'read-missing-rows':
-        return keep(readMissingRows());
-      case 'write-halt':
-        return keep(writeHalt(effect.halt, effect.checkpoint));
-      case 'emit':
-        return ports.emit(effect.event);
-      case 'abandon':
-        return abandon.abort();
-      case 'sleep':
-        sleepUntil = effect.untilMs;
-        return;
-    }
-  }
-
-  function keep(work: Promise<void>): void {
-    const kept = work.finally(() => pending.delete(kept));
-    pending.add(kept);
-  }
-
-  async function invoke(index: number, key: string): Promise<void> {
-    const called = await settle(() => ports.invoke(key, abandon.signal));
+  async function invoke(index: number, key: string, report: Report, signal: AbortSignal): Promise<void> {
+    const called = await settle(() => ports.invoke(key, signal));
+    if (!called.ok && called.refusal instanceof NotSentError)
+      return report({ kind: 'not-sent', index, now: clock.now() });
     const { result, requestId }: Invocation = called.ok
       ? called.value
       : { result: { kind: 'fault', fault: ports.readFault(called.refusal) } };
     report({ kind: 'replied', index, result, requestId, random: ports.random(), now: clock.now() });
   }
 
-  async function readManifest(): Promise<void> {
+  async function readManifest(from: number, report: Report): Promise<void> {
+    entries ??= ports.manifest(from)[Symbol.asyncIterator]();
+    const reading = entries;
     const read: ManifestEntry[] = [];
     const listed = await settle(async () => {
       while (read.length < READ_AT_ONCE) {
-        const next = await entries.next();
+        const next = await reading.next();
         if (next.done) return 'exhausted' as const;
         read.push(next.value);
       }
@@ -176,96 +78,26 @@ export function drive(start: LiveRun, ports: EnginePorts): Drive {
     report({ kind: 'manifest-read', entries: read, now: clock.now(), ...defined({ end }) });
   }
 
-  async function append(chunk: Parameters<EnginePorts['append']>[0]): Promise<void> {
-    const appended = await settle(() => ports.append(chunk));
-    const now = clock.now();
-    if (!appended.ok) {
-      ports.warn('outcomes not written yet', appended.refusal);
-      const mayPass = appended.refusal instanceof ControlTableError && appended.refusal.mayPass;
-      return report({ kind: 'append-failed', fault: ports.readFault(appended.refusal), mayPass, now });
-    }
-    const { value } = appended;
-    const records = value.ok ? value.records : value.found.records;
-    report({ kind: 'outcomes-recorded', seq: chunk.seq, records, isOwn: value.ok, now });
-  }
-
-  async function saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
-    const saved = await settle(() => ports.saveCheckpoint(checkpoint));
-    if (!saved.ok) ports.warn('checkpoint not saved; the journal has every outcome', saved.refusal);
-    report({ kind: 'checkpoint-ended', now: clock.now() });
-  }
-
-  async function checkGrowth(question: GrowthQuestion): Promise<void> {
-    const checked = await settle(() => ports.checkGrowth(question));
-    const now = clock.now();
-    if (checked.ok) return report({ kind: 'growth-checked', answer: checked.value, now });
-    ports.warn('growth of the table not checked', checked.refusal);
-    report({ kind: 'growth-check-failed', fault: ports.readFault(checked.refusal), now });
-  }
-
-  async function lookUpRows(records: readonly OutcomeRecord[]): Promise<void> {
-    const found = await settle(() => ports.lookUpRows(records, abandon.signal));
-    const now = clock.now();
-    if (found.ok) return report({ kind: 'rows-looked-up', proofs: found.value, now });
-    if (!abandon.signal.aborted) ports.warn('rows not looked up', found.refusal);
-    report({ kind: 'row-lookup-failed', fault: ports.readFault(found.refusal), now });
-  }
-
-  async function readMissingRows(): Promise<void> {
-    missing ??= ports.missingRows(abandon.signal)[Symbol.asyncIterator]();
-    const iterator = missing;
-    const read = await settle(() => iterator.next());
-    const now = clock.now();
-    if (read.ok)
-      return report(
-        read.value.done
-          ? { kind: 'missing-rows-read', records: [], end: 'exhausted', now }
-          : { kind: 'missing-rows-read', records: read.value.value, now },
-      );
-    missing = undefined;
-    if (!abandon.signal.aborted) ports.warn('the rows of the run not checked', read.refusal);
-    report({ kind: 'missing-rows-read', records: [], end: ports.readFault(read.refusal), now });
-  }
-
-  async function writeHalt(halt: Halt, checkpoint: Checkpoint): Promise<void> {
-    const saved = await settle(() => ports.saveHalt(halt, checkpoint));
-    if (!saved.ok) ports.warn('state not saved', saved.refusal);
-    report({ kind: 'halt-write-ended', now: clock.now() });
-  }
-
-  async function driveToEnd(): Promise<DriveEnd> {
-    report({ kind: 'started', now: clock.now() });
-    while (run.phase === 'driving' && !defect) {
-      const waking = new AbortController();
-      wake = () => waking.abort();
-      sleepingUntil = sleepUntil;
-      await clock.sleep(Math.max(0, sleepingUntil - clock.now()), waking.signal);
-      if (!defect) guard(tick);
-    }
-    abandon.abort();
-    while (pending.size > 0) await Promise.allSettled(pending);
-    await settle(async () => entries.return?.());
-    await settle(async () => missing?.return?.());
-    run = advance(run, { kind: 'ended', now: clock.now() }).run;
-    const noHalt = () => ports.readFault(new Error('The engine of the run ended without a halt.'));
-    return { halt: run.halt ?? defect ?? { kind: 'fault', fault: noHalt() }, leftInFlight: run.inFlight.size };
-  }
-
-  const ended = driveToEnd();
   return {
-    run: () => run,
-    halt: (halt) => report({ kind: 'halted', halt, now: clock.now() }),
-    setPace: (paceSetting, by) => report({ kind: 'pace-set', paceSetting, by, now: clock.now() }),
-    snapshot: () => takeSnapshot(run, { kind: 'running' }, clock.now()),
-    ended,
+    perform(effect, report, signal) {
+      switch (effect.kind) {
+        case 'invoke':
+          // Not waited for: a drive that gives up does not wait for replies.
+          void invoke(effect.index, effect.key, report, signal);
+          return undefined;
+        case 'read-manifest':
+          return readManifest(effect.from, report);
+        case 'open-execution':
+        case 'follow-execution':
+        case 'find-execution':
+        case 'set-throttle':
+        case 'stop-execution':
+          throw new Error(`Defect: the local engine has no ${effect.kind}.`);
+      }
+    },
+    async close() {
+      await settle(async () => entries?.return?.());
+      ports.closeFunction?.();
+    },
   };
-}
-
-/** The value of `work`, or what it threw. */
-async function settle<T>(work: () => Promise<T>): Promise<Result<T, unknown>> {
-  try {
-    return succeed(await work());
-  } catch (error) {
-    return refuse(error);
-  }
 }

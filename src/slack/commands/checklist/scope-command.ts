@@ -1,6 +1,6 @@
 import type { ScopeControl } from '../../../checklist/contracts/scope-control.ts';
-import { succeed } from '../../../lib/result.ts';
-import type { ScopeRequest } from '../../../run/scope/scope.ts';
+import { type Result, refuse, succeed } from '../../../lib/result.ts';
+import type { Scope, ScopeRequest } from '../../../run/scope/scope.ts';
 import {
   noScopeMessage,
   scopeClearedMessage,
@@ -25,17 +25,23 @@ export const scopeDescription: CommandDescription = {
   example: 'scope people="Ana Bel, Bob Ray"',
 };
 
-/** Sets the scope of the checklist. Returns the refusal, or nothing where it was set. */
-export async function setScope(
+/** Sets the scope of the checklist and says what it covers. Returns the scope, or the refusal. */
+export async function newScope(
   request: ScopeRequest,
   requester: Requester,
   scope: Pick<ScopeControl, 'set'>,
-): Promise<Message | undefined> {
+): Promise<Result<Scope, Message>> {
   const set = await scope.set(request, requester.person);
-  if (!set.ok) return scopeRefusalMessage(set.refusal);
+  if (!set.ok) return refuse(scopeRefusalMessage(set.refusal));
   requester.noteOutcome?.(`changed: scope ${set.value.id}`);
   await requester.reply(scopeSetMessage(set.value));
-  return;
+  return set;
+}
+
+/** Like `newScope`. Returns the refusal, or nothing where it was set. */
+export async function setScope(...request: Parameters<typeof newScope>): Promise<Message | undefined> {
+  const set = await newScope(...request);
+  return set.ok ? undefined : set.refusal;
 }
 
 /** `/rescan scope`: shows, sets or clears the scope of the checklist. */

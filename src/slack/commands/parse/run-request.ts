@@ -1,6 +1,6 @@
 import { defined } from '../../../lib/defined.ts';
 import { succeed } from '../../../lib/result.ts';
-import type { ImageSelection, PaceSetting } from '../../../run/model/types.ts';
+import { ENGINE_KINDS, type EngineKind, type ImageSelection, type PaceSetting } from '../../../run/model/types.ts';
 import { parsePace } from '../../../run/plan/pace-setting.ts';
 import { code, escapeMrkdwn } from '../../messages/kit/escape.ts';
 import { count } from '../../messages/kit/format.ts';
@@ -12,15 +12,17 @@ export interface RunRequest {
   readonly selection: ImageSelection;
   /** Undefined: the setting PACE. */
   readonly paceSetting?: PaceSetting;
+  /** Undefined: the setting RUN_ENGINE. */
+  readonly engine?: EngineKind;
   /** No flush is required: the table keeps its records. */
   readonly keep?: true;
 }
 
-export type RequestField = 'prefix' | 'limit' | 'sample' | 'seed' | 'pace';
+export type RequestField = 'prefix' | 'limit' | 'sample' | 'seed' | 'pace' | 'engine';
 export type RequestTexts = Readonly<Partial<Record<RequestField, string>>>;
 export type RequestProblem = { readonly field: RequestField; readonly line: string };
 
-const OPTIONS = ['prefix', 'limit', 'sample', 'seed', 'pace', 'batch', 'delay'] as const;
+const OPTIONS = ['prefix', 'limit', 'sample', 'seed', 'pace', 'batch', 'delay', 'engine'] as const;
 const MOST_IMAGES = 1_000_000_000;
 const MOST_SEED = 4_294_967_295;
 /** S3's limit of a key, UTF-8 bytes. */
@@ -46,7 +48,7 @@ export function readStartWords(words: readonly string[]): Read<RunRequest> {
   if (inBatches.length > 0 && given.has('pace'))
     return reject('Give either `pace=` or `batch=` and `delay=`, not both.');
   const pace = given.get('pace') ?? inBatches.map((name) => `${name}=${given.get(name)}`).join(' ');
-  const texts = { ...pick(given, ['prefix', 'limit', 'sample', 'seed']), ...(pace === '' ? {} : { pace }) };
+  const texts = { ...pick(given, ['prefix', 'limit', 'sample', 'seed', 'engine']), ...(pace === '' ? {} : { pace }) };
   const read = readRequest(texts);
   if (read.ok && words.some(isKeep)) return succeed({ ...read.value, keep: true });
   return read.ok ? read : reject(read.problems.map((problem) => problem.line).join('\n'));
@@ -84,9 +86,22 @@ export function readRequest(
     problems.push({ field: 'seed', line: '`seed=` works only with `sample=`.' });
   const pace = texts.pace === undefined ? undefined : parsePace(plainValue(texts.pace).split(' '));
   if (pace && !pace.ok) problems.push({ field: 'pace', line: escapeMrkdwn(pace.refusal) });
+  const engine = texts.engine === undefined ? undefined : readEngine(texts.engine);
+  if (engine && !engine.ok) problems.push({ field: 'engine', line: engine.line });
   if (problems.length > 0) return { ok: false, problems };
   const selection = defined({ prefix, limit, sample, seed });
-  return succeed(defined({ selection, paceSetting: pace?.ok ? pace.value : undefined }));
+  const paceSetting = pace?.ok ? pace.value : undefined;
+  return succeed(defined({ selection, paceSetting, engine: engine?.ok ? engine.value : undefined }));
+}
+
+/** Reads what a person typed behind `engine=`. */
+export function readEngine(text: string): Read<EngineKind> {
+  const meant = plainValue(text)
+    .toLowerCase()
+    .replaceAll(/[\s_]+/g, '-');
+  const engine = ENGINE_KINDS.find((kind) => kind === meant);
+  if (engine) return succeed(engine);
+  return reject(`${code(`engine=${text}`, 60)} is no engine. Engines: \`local\` (the bot), \`step-functions\` (AWS).`);
 }
 
 function pick<Name extends string, Chosen extends Name>(

@@ -2,7 +2,7 @@ import { defined } from '../../../lib/defined.ts';
 import { succeed } from '../../../lib/result.ts';
 import { say } from '../../messages/kit/message.ts';
 import type { LogsAsked } from '../../messages/results/log-message.ts';
-import type { LogRequests } from '../../requests/log-requests.ts';
+import type { LogRequests } from '../../requests/results/log-requests.ts';
 import type { FollowRequest, LogFollower } from '../../threads/log-follower.ts';
 import type { Command, CommandDescription } from '../command.ts';
 import { plainValues, type Read, readOptions, reject, splitArguments } from '../parse/options.ts';

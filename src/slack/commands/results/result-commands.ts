@@ -1,22 +1,17 @@
-import type { RetryRequest } from '../../../checklist/contracts/result-control.ts';
 import { defined } from '../../../lib/defined.ts';
-import { readLetterId } from '../../../lib/letter-id.ts';
 import { suggestNearest } from '../../../lib/nearest.ts';
 import { succeed } from '../../../lib/result.ts';
-import { FAILURE_TYPES } from '../../../pipeline/invoke/invocation.ts';
-import { CAUSE_ID_LENGTH } from '../../../results/failures/cause.ts';
-import { isFailureType } from '../../../results/failures/failures.ts';
 import type { RestoreRowsForm } from '../../forms/restore-rows-form.ts';
 import { code } from '../../messages/kit/escape.ts';
-import { counted } from '../../messages/kit/format.ts';
 import { type Message, say } from '../../messages/kit/message.ts';
-import type { FilePlaces } from '../../requests/file-places.ts';
-import type { FileLocation, ResultFiles } from '../../requests/result-files.ts';
-import type { ResultRequests } from '../../requests/result-requests.ts';
+import type { FilePlaces } from '../../requests/results/file-places.ts';
+import type { FileLocation, ResultFiles } from '../../requests/results/result-files.ts';
+import type { ResultRequests } from '../../requests/results/result-requests.ts';
 import type { AuditCommandPorts } from '../checklist/audit-command.ts';
 import { type Command, type CommandDescription, type Requester, withoutArguments } from '../command.ts';
-import { plainValues, type Read, readOptions, reject, splitArguments } from '../parse/options.ts';
-import { objectKey, plainValue, plainWord } from '../parse/typed.ts';
+import { plainValues, readOptions, reject, splitArguments } from '../parse/options.ts';
+import { readRetry } from '../parse/retry-request.ts';
+import { plainValue, plainWord } from '../parse/typed.ts';
 
 export interface ResultCommandPorts {
   readonly requests: ResultRequests;
@@ -114,12 +109,13 @@ export const retryDescription: CommandDescription = {
   group: 'results',
   role: 'operator',
   summary: 'plan a run over failed images only, or over those that need a review',
-  usage: 'retry [review] [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…]',
+  usage: 'retry [review] [type=TEXTRACT_ERROR] [cause=ID] [IMAGE…] [engine=step-functions]',
   options: [
     ['review', 'the processed images of the last run in which the function’s own validation found errors'],
     ['type=TEXTRACT_ERROR', 'only failures of this type'],
     ['cause=ID', 'only failures with this cause; the CSV of failures has the ids'],
     ['IMAGE…', 'only these images, by key; put a key with spaces in quotes'],
+    ['engine=step-functions', 'what invokes the function, as in `/rescan start`'],
   ],
   example: 'retry type=TEXTRACT_ERROR',
 };
@@ -131,55 +127,18 @@ export const retryCommand = ({ requests }: ResultCommandPorts): Command => ({
     if (!setting.ok) return setting;
     return succeed({
       immediateReply: say('Finding those images…'),
-      execute: (requester) => requests.retry(setting.value.setting, setting.value.what, requester),
+      execute: (requester) =>
+        requests.retry(setting.value.setting, setting.value.what, requester, setting.value.engine),
     });
   },
 });
-
-/** Reads `type=TEXTRACT_ERROR`, `cause=1a2b3c4d5e`, or names of images. */
-export function readRetry(rest: string): Read<{ readonly setting: RetryRequest; readonly what: string }> {
-  const words = splitArguments(rest);
-  if (!words.ok) return words;
-  if (words.value.length === 1 && plainWord(words.value[0] ?? '') === 'review')
-    return succeed({ setting: { kind: 'needs-review' }, what: 'images that need a review' });
-  const isOption = (word: string) => /^(type|cause)$/.test(plainWord(word.split('=')[0] ?? '')) && word.includes('=');
-  const options = readOptions(words.value.filter(isOption), ['type', 'cause']);
-  if (!options.ok) return options;
-  const images = words.value.filter((word) => !isOption(word)).map(objectKey);
-  const { cause, type } = plainValues(options.value);
-  const causeId = cause === undefined ? undefined : readLetterId(cause, CAUSE_ID_LENGTH);
-  const failureType = type?.toUpperCase();
-  if (images.length > 0 && options.value.size > 0) return reject('Name images or give `type=` and `cause=`, not both.');
-  if (cause !== undefined && causeId === undefined)
-    return reject(
-      `${code(cause, 60)} is not the id of a cause. The CSV of \`/rescan export failures\` has the ids (ten letters).`,
-    );
-  if (failureType !== undefined && !isFailureType(failureType)) {
-    const [near] = suggestNearest(failureType, FAILURE_TYPES);
-    return reject(
-      `There is no type ${code(failureType, 60)}. ${near === undefined ? `Types are ${FAILURE_TYPES.map((type) => `\`${type}\``).join(', ')}.` : `Did you mean \`${near}\`?`}`,
-    );
-  }
-  const what = [
-    ...(images.length > 0 ? [`${counted(images.length, 'image')} by name`] : []),
-    ...(failureType === undefined ? [] : [`type ${failureType}`]),
-    ...(causeId === undefined ? [] : [`cause ${causeId}`]),
-  ];
-  return succeed({
-    setting: {
-      kind: 'failed',
-      choice: defined({ images: images.length > 0 ? new Set(images) : undefined, failureType, causeId }),
-    },
-    what: what.length === 0 ? 'every failed image' : what.join(', '),
-  });
-}
 
 export const validateDescription: CommandDescription = {
   word: 'validate',
   group: 'results',
   role: 'viewer',
   summary: 'check that every image is accounted for, and compare the table with the backup',
-  usage: 'validate [r-0001] [person=Nik_Coultas | seed=7]',
+  usage: 'validate [r-0001] [person="Ana Bel" | seed=7]',
   options: [
     ['r-0001', 'another run than the last one'],
     ['person=NAME', 'compare the entries of one person'],
@@ -222,7 +181,7 @@ export const diffDescription: CommandDescription = {
   group: 'results',
   role: 'viewer',
   summary: 'list every change of the table since a backup; restore removed and changed entries',
-  usage: 'diff [BACKUP] | diff restore [BACKUP] [person=Nik_Coultas] [field=Hours]',
+  usage: 'diff [BACKUP] | diff restore [BACKUP] [person="Ana Bel"] [field=NAME]',
   options: [
     ['BACKUP', 'another backup than the one from before the flush'],
     ['restore', 'choose removed and changed entries and restore them after a second person approves'],

@@ -3,7 +3,7 @@ import { succeed } from '../../../lib/result.ts';
 import type { PaceSetting } from '../../../run/model/types.ts';
 import { say } from '../../messages/kit/message.ts';
 import { type PlanningPorts, planAndShow } from '../../requests/plan-requests.ts';
-import { setScope } from '../checklist/scope-command.ts';
+import { newScope } from '../checklist/scope-command.ts';
 import type { Command, CommandDescription } from '../command.ts';
 import { splitArguments } from '../parse/options.ts';
 import { readStartWords } from '../parse/run-request.ts';
@@ -14,7 +14,8 @@ export const startDescription: CommandDescription = {
   group: 'run',
   role: 'operator',
   summary: 'plan a run over the images and show it; nothing is invoked before you press Start',
-  usage: 'start [SCOPE] [keep] [prefix=a/b] [limit=50] [sample=20 [seed=7]] [pace=60 | pace=auto | batch=20 delay=30s]',
+  usage:
+    'start [SCOPE] [keep] [prefix=a/b] [limit=50] [sample=20 [seed=7]] [pace=60 | pace=auto | batch=20 delay=30s] [engine=step-functions]',
   options: [
     [
       'SCOPE',
@@ -26,6 +27,10 @@ export const startDescription: CommandDescription = {
     ['sample=20', '20 images drawn at random; `seed=7` draws the same ones again'],
     ['pace=60', 'images a minute; `auto` follows the quotas'],
     ['batch=20 delay=30s', 'the pace in the notation of the runbook (here 40 a minute)'],
+    [
+      'engine=step-functions',
+      'AWS Step Functions invokes the function, and the bot watches; `local`: the bot invokes it',
+    ],
   ],
   example: 'start people="Ana Bel, Bob Ray"',
 };
@@ -43,12 +48,13 @@ export const startCommand = (
     if (scope && !scope.ok) return scope;
     const request = readStartWords(words.value.filter((word) => !isOfScope(word)));
     if (!request.ok) return request;
-    const { selection, paceSetting = ports.pace, keep = false } = request.value;
+    const { paceSetting = ports.pace, keep = false, ...asked } = request.value;
     return succeed({
       ...(scope ? { immediateReply: say('Reading the table and the bucket…') } : {}),
       async execute(requester) {
-        const refused = scope && (await setScope(scope.value, requester, ports.scope));
-        return refused ?? planAndShow({ selection, paceSetting, keep }, requester, ports);
+        const set = scope && (await newScope(scope.value, requester, ports.scope));
+        if (set && !set.ok) return set.refusal;
+        return planAndShow({ ...asked, paceSetting, keep }, requester, ports, set?.value);
       },
     });
   },

@@ -37,7 +37,7 @@ export function createScopeForm(ports: {
   return {
     async open(triggerId, requester) {
       const viewId = await ports.openView(triggerId, loadingView(TITLE, 'Reading the scope…'));
-      const read = async () => scopeView(requester.channel, (await ports.scope.current())?.criteria);
+      const read = async () => scopeView(requester.channel, (await ports.scope.current())?.criteria, ports.scope.lacks);
       return fillForm({ viewId, title: TITLE }, read, ports.updateView, requester);
     },
     async set(request, file, requester) {

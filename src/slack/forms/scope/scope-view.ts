@@ -2,6 +2,7 @@ import type { KnownBlock, ModalView } from '@slack/types';
 import { z } from 'zod';
 import { defined } from '../../../lib/defined.ts';
 import { readJson } from '../../../lib/json.ts';
+import type { ProfilePart } from '../../../pipeline/profile/profile.ts';
 import type { NamedPerson } from '../../../run/scope/people-index.ts';
 import { MOST_PEOPLE, type ScopeCriteria, type ScopeRequest } from '../../../run/scope/scope.ts';
 import { shorten, UNSEEN } from '../../messages/kit/escape.ts';
@@ -33,10 +34,23 @@ export const personOption = ({ name, displayName }: NamedPerson) =>
     ? undefined
     : { text: plain(optionText(displayName ?? name.replaceAll('_', ' '))), value: name };
 
+/** The fields that need a part of the profile. */
+const FIELDS_OF: Readonly<Record<ProfilePart, readonly string[]>> = {
+  person: [SCOPE_FIELD.people],
+  date: [SCOPE_FIELD.from, SCOPE_FIELD.to],
+};
+
 const FAILED = { text: plain('Only images that failed'), value: 'failed' };
 
-/** The form in which the scope of a rescan is chosen, filled in from the scope that it has now. */
-export function scopeView(channel: string, now: ScopeCriteria | undefined): ModalView {
+/**
+ * The form in which the scope of a rescan is chosen, filled in from the scope that it has now. `lacks`: what the profile of the pipeline
+ * does not know, so that the form does not offer it.
+ */
+export function scopeView(
+  channel: string,
+  now: ScopeCriteria | undefined,
+  lacks: readonly ProfilePart[] = [],
+): ModalView {
   const people = (now?.people ?? []).flatMap((name) => personOption({ name }) ?? []);
   const date = (block: string, label: string, initial: string | undefined, hint?: string): KnownBlock => ({
     type: 'input',
@@ -101,7 +115,7 @@ export function scopeView(channel: string, now: ScopeCriteria | undefined): Moda
     title: plain('Scope of the rescan'),
     submit: plain('Set the scope'),
     close: plain('Cancel'),
-    blocks,
+    blocks: blocks.filter(({ block_id: id = '' }) => !lacks.some((part) => FIELDS_OF[part].includes(id))),
   };
 }
 

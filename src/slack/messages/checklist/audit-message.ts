@@ -51,7 +51,7 @@ export function chainMessage(check: AuditCheck): Message {
   const { broken } = check;
   if (broken.kind === 'not-as-noted')
     return compose({
-      fact: 'The audit does *not* contain that hash.',
+      fact: 'The audit does not contain that hash.',
       lines: ['Either the hash was mistyped, or the audit was rewritten since you noted it.', against],
     });
   const what = {
@@ -63,7 +63,7 @@ export function chainMessage(check: AuditCheck): Message {
     'cut-off': `the entries from ${broken.number} on are missing`,
   }[broken.kind];
   return compose({
-    fact: `The audit is *not* intact: ${what}.`,
+    fact: `The audit is not intact: ${what}.`,
     lines: ['Somebody edited the control table. The entries before this one can still be trusted.', against],
   });
 }

@@ -80,7 +80,7 @@ const DEPLOY_REFUSED: Readonly<Record<string, string>> = {
 export function describeFound(found: StepFinding): string {
   switch (found.kind) {
     case 'backup':
-      return `${backupName(found.backupId)}, ${counted(found.records, 'record')}, verified`;
+      return `${backupName(found.backupId)}, ${counted(found.records, 'record')}, ${found.sampled === undefined ? 'verified' : `an export of DynamoDB, checked by a sample of ${counted(found.sampled, 'record')}`}`;
     case 'quotas':
       return found.blocking.length === 0
         ? `no limit blocks; ${rate(found.pacePerMinute)} images a minute`
@@ -113,11 +113,12 @@ export function describeFound(found: StepFinding): string {
 function describeValidation({
   verdict,
   fewerEntries = 0,
+  onlyEntries,
   imagesWithoutRows = 0,
 }: Extract<StepFinding, { kind: 'validate' }>) {
   const facts = [
     ...(imagesWithoutRows > 0 ? [`${counted(imagesWithoutRows, 'image')} without records`] : []),
-    ...(fewerEntries > 0 ? [fewerText(fewerEntries)] : []),
+    ...(fewerEntries > 0 ? [fewerText(fewerEntries, onlyEntries)] : []),
   ];
   return verdict !== 'good' && facts.length > 0 ? facts.join(', ') : describeVerdict(verdict);
 }

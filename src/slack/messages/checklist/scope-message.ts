@@ -6,6 +6,7 @@ import { code } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
 import { asRefusal, compose, type Message, say } from '../kit/message.ts';
 import { lookAlikeLines } from '../refusals/look-alikes.ts';
+import { profileLacksLines } from '../refusals/profile-lacks.ts';
 import { faultMessage } from '../refusals/refusals.ts';
 
 const NAMED_PEOPLE = 5;
@@ -14,9 +15,9 @@ const NAMED_IMAGES = 3;
 /** `people Ana Bel, Bob Ray`, as text that people typed. */
 export const scopeText = ({ criteria }: Pick<Scope, 'criteria'>): string => code(describeScope(criteria), 400);
 
-/** `217 records of 3 people, 16 images`. */
+/** `217 records of 3 people, 16 images`; without people where no record names one. */
 export const scopeCounts = ({ records, people, images }: Scope): string =>
-  `${counted(records.total, 'record')} of ${counted(people.total, 'person', 'people')}, ${counted(images, 'image')}`;
+  `${counted(records.total, 'record')}${people.total === 0 ? '' : ` of ${counted(people.total, 'person', 'people')}`}, ${counted(images, 'image')}`;
 
 /** The people with the most records: `Ana_Bel (120), Bob_Ray (4), and 3 more`. */
 export function namedPeople({ total, top }: Scope['people']): string {
@@ -109,6 +110,12 @@ function describeScopeRefusal(refusal: SetScopeRefusal): Message {
           return `No record of the table belongs to ${code(name, 80)}.${near === '' ? '' : ` Did you mean ${near}?`}`;
         }),
         'The scope was not set.',
+      );
+    case 'profile-lacks':
+      return say(
+        'The scope was not set.',
+        ...profileLacksLines(refusal),
+        'Limit the scope by `images=`, `changed-since=` or `failed`.',
       );
     case 'unknown-images':
       return say(

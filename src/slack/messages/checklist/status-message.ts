@@ -15,6 +15,7 @@ import { clockTime } from '../kit/format.ts';
 import { compose, type Message, refuseWith, say } from '../kit/message.ts';
 import { describeFault, describeState, faultLines, runName } from '../run/describe-run.ts';
 import { runMessage } from '../run/run-message.ts';
+import { nextFiringLine, type ShownFiring } from '../schedules/schedule-messages.ts';
 import { jobName, workName } from '../table/describe-table.ts';
 import { requestName } from './deploy-approval-message.ts';
 import { deployGoesOnLine, deployLine } from './deploy-message.ts';
@@ -33,6 +34,7 @@ export interface ShownState {
   readonly approvals: readonly Approval[];
   readonly view: ChecklistView;
   readonly machineAheadMs?: number;
+  readonly nextFiring?: ShownFiring;
   /** The addresses of messages, by the id of what they show. */
   readonly links: ReadonlyMap<string, string>;
 }
@@ -103,7 +105,7 @@ function idleFact({ run, deploy, approvals, autopilot, view }: ShownState): stri
 
 /** Everything besides the run: one line each. */
 function lines(state: ShownState, { withoutJob }: { withoutJob: boolean }): readonly string[] {
-  const { job, deploy, view, autopilot, approvals, machineAheadMs = 0 } = state;
+  const { job, deploy, view, autopilot, approvals, nextFiring, machineAheadMs = 0 } = state;
   const steps = busySteps(view).filter(({ step }) => !deploy || step !== 'deploy');
   const differs = clockWarning(machineAheadMs);
   return [
@@ -113,6 +115,7 @@ function lines(state: ShownState, { withoutJob }: { withoutJob: boolean }): read
     ...(autopilot ? [autopilotLine(autopilot, state)] : []),
     ...approvals.map((approval) => approvalLine(approval, state)),
     ...view.unread.map((fault) => `:warning: A part could not be read: ${describeFault(fault)}.`),
+    ...(nextFiring === undefined ? [] : [nextFiringLine(nextFiring)]),
     ...(differs === undefined ? [] : [`:warning: ${differs}`]),
   ];
 }

@@ -37,6 +37,7 @@ export const ACTION = {
   putBack: 'diff_put_back',
   restore: 'table_restore',
   diagnose: 'run_diagnose',
+  installEngine: 'engine_install',
   stopFollowing: 'logs_stop',
   share: 'answer_share',
 } as const;

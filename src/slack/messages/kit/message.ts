@@ -85,12 +85,15 @@ export function compose(parts: MessageParts): Message {
   };
 }
 
+/** Slack does not nest bold text: a `*` within it, outside of code, would be shown as it is. */
+const withoutBold = (text: string): string => text.replace(/(`[^`]*`)|\*/g, (_, code = '') => code);
+
 function blocksOf(
   { fact, lines = [], numbers = [], notes = [], offers = [], buttons = [] }: MessageParts,
   figures: readonly MessageBlock[],
 ): MessageBlock[] {
   return [
-    ...sections([`*${fact}*`, ...lines]),
+    ...sections([`*${withoutBold(fact)}*`, ...lines]),
     ...figures,
     ...offers.map(({ text, button }) => ({ ...section(text), accessory: button })),
     ...(numbers.length === 0
@@ -122,6 +125,33 @@ export function withNote(message: Message, line: string): Message {
   };
   const { text, blocks, plain } = message;
   return { text: `${text}\n${line}`, blocks: extend(blocks), ...(plain ? { plain: extend(plain) } : {}) };
+}
+
+/** The message with each of its texts changed. Figures and buttons stay as they are. */
+export function mapTexts(message: Message, change: (text: string) => string): Message {
+  const blocks = (list: readonly MessageBlock[]) => list.map((block) => mapBlock(block, change));
+  const { plain } = message;
+  return {
+    ...message,
+    text: change(message.text),
+    blocks: blocks(message.blocks),
+    ...(plain ? { plain: blocks(plain) } : {}),
+  };
+}
+
+function mapBlock(block: MessageBlock, change: (text: string) => string): MessageBlock {
+  if (block.type === 'context')
+    return {
+      ...block,
+      elements: block.elements.map((one) => ('text' in one ? { ...one, text: change(one.text) } : one)),
+    };
+  if (block.type !== 'section') return block;
+  const { text, fields } = block;
+  return {
+    ...block,
+    ...(text ? { text: { ...text, text: change(text.text) } } : {}),
+    ...(fields ? { fields: fields.map((field) => ({ ...field, text: change(field.text) })) } : {}),
+  };
 }
 
 /** A message of plain lines, for answers to one person. */

@@ -1,5 +1,5 @@
 import { FaultError } from '../../../pipeline/fault.ts';
-import { ControlTableError } from '../../../state/control-table.ts';
+import { ControlTableError } from '../../../state/table/control-table.ts';
 import { FileUploadError } from '../../client/file-upload.ts';
 import { classifySlackError } from '../../client/slack-errors.ts';
 import { code } from '../kit/escape.ts';

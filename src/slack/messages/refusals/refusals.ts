@@ -75,6 +75,8 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
           ? 'Try again in half a minute.'
           : `If it has ended, this process can take over in ${duration(Math.max(1_000, refusal.waitMs))}. Try again then.`,
       );
+    case 'shutting-down':
+      return say('Nothing was started, because the bot is restarting.', 'Try again in half a minute.');
     case 'halt-unread':
       return haltUnreadMessage(refusal);
     case 'fault':
@@ -175,6 +177,13 @@ export const mutedMessage = (slackError: string): Message =>
 
 export const wrongChannelMessage = (channels: readonly string[]): Message =>
   refuseWith(`rescan-bot does not work in this channel. Use ${alternatives(channels.map(linkChannel))}.`);
+
+/** The button of a message about another pipeline: this channel belonged to it before. Its name holds only `a-z 0-9 -`. */
+export const foreignButtonMessage = (pipeline: string | undefined): Message =>
+  refuseWith(
+    `Nothing was done: this button is ${pipeline === undefined ? 'from a time when this channel had another pipeline' : `of the pipeline ${code(pipeline)}, and this channel has another one now`}.`,
+    'See the current state with `/rescan status`.',
+  );
 
 /** Slack opens a form only within three seconds after the command or the click. */
 export const formExpiredMessage = (): Message =>

@@ -4,6 +4,7 @@ import { count, counted } from '../kit/format.ts';
 import { asRefusal, type Message, say } from '../kit/message.ts';
 import { tableRefusalMessage } from '../table/table-refusals.ts';
 import { lookAlikeLines } from './look-alikes.ts';
+import { profileLacksLines } from './profile-lacks.ts';
 import { startRefusalMessage } from './start-refusals.ts';
 
 /** Why a question about the results of a rescan cannot be answered. Nothing was done. */
@@ -43,10 +44,12 @@ function describeResultRefusal(refusal: ResultRefusal): Message {
       );
     case 'look-alikes':
       return say(...lookAlikeLines(refusal));
+    case 'profile-lacks':
+      return say(...profileLacksLines(refusal));
     case 'no-such-person':
       return say(
         `${code(refusal.person, 100)} has no entries, neither in the table nor in the backup ${code(refusal.backupId, 80)}.`,
-        'Type the name as in the table: `Nik_Coultas` or `Nik Coultas`.',
+        'Type the name as the records have it, with spaces or as in the key: `Ana Bel` or `Ana_Bel`.',
       );
     case 'start':
       return startRefusalMessage(refusal.refusal, undefined);

@@ -26,6 +26,11 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
       return ['Nothing was done: this was already deployed or rolled back.', 'Start again with `/rescan deploy`.'];
     case 'nothing-deployed':
       return ['Nothing to roll back: the bot has not deployed anything.'];
+    case 'interrupted':
+      return [
+        'Interrupted: the bot stopped, or another copy of the bot took over. That copy, or the next start, continues.',
+        'See it with `/rescan checklist`.',
+      ];
     case 'no-images':
       return ['Nothing was invoked: the bucket has no image to try.', 'Check the setting `IMAGE_BUCKET`.'];
     case 'fault':

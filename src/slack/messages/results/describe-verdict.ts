@@ -13,6 +13,8 @@ const VERDICTS: Readonly<Record<Verdict, string>> = {
 export const describeVerdict = (verdict: string): string =>
   Object.entries(VERDICTS).find(([known]) => known === verdict)?.[1] ?? sentence(verdict, 60);
 
-/** `12 fewer entries and zero-hour weeks than in the backup` */
-export const fewerText = (entries: number): string =>
-  `${count(entries)} fewer ${entries === 1 ? 'entry or zero-hour week' : 'entries and zero-hour weeks'} than in the backup`;
+/** `12 fewer entries and zero-hour weeks than in the backup`; `onlyEntries`: the pipeline has no such weeks. */
+export function fewerText(entries: number, onlyEntries = false): string {
+  const [one, many] = onlyEntries ? ['entry', 'entries'] : ['entry or zero-hour week', 'entries and zero-hour weeks'];
+  return `${count(entries)} fewer ${entries === 1 ? one : many} than in the backup`;
+}

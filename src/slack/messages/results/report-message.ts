@@ -7,6 +7,7 @@ import { code } from '../kit/escape.ts';
 import { bytes, count, counted, dollars, duration, percent, shortDuration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import {
+  describeEngine,
   describeStopSource,
   describeTrip,
   formatCost,
@@ -34,6 +35,7 @@ export function reportMessage(
 ): Message {
   const { expected } = about;
   const { totals, state } = run;
+  const engine = describeEngine(run.engine);
   const isComplete = state.kind === 'completed';
   const forecastOf = isComplete ? 'forecast' : 'forecast for all';
   const { toRetry, left, withoutRows, entriesReported } = numbersOf(run);
@@ -52,7 +54,8 @@ export function reportMessage(
         'Cost',
         `${formatCost(run)}${expected.costUsd === undefined ? '' : `; ${forecastOf} ${dollars(expected.costUsd)}`}`,
       ],
-      ...(totals.repeats ? [['Repeated', formatRepeats(totals)] as const] : []),
+      ...(engine === undefined ? [] : [['Engine', engine] as const]),
+      ...(totals.repeats ? [['Repeated', formatRepeats(run)] as const] : []),
       ...noted('Slowest', report.slowest, ({ durationMs = 0 }) => shortDuration(durationMs)),
       ...noted('Largest', report.largest, ({ bytes: size = 0 }) => bytes(size)),
     ],
@@ -86,7 +89,7 @@ function verdict(run: RunSnapshot): string {
   const { withoutRows } = numbersOf(run);
   return withoutRows === 0
     ? stateVerdict(run)
-    : `*${counted(withoutRows, 'image has', 'images have')} no rows in the table*, although the function reported stored entries; ${stateVerdict(run)}`;
+    : `${counted(withoutRows, 'image has', 'images have')} no rows in the table, although the function reported stored entries; ${stateVerdict(run)}`;
 }
 
 function stateVerdict(run: RunSnapshot): string {

@@ -1,8 +1,9 @@
 import type { Button } from '@slack/types';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
-import type { Validation } from '../../../checklist/contracts/result-control.ts';
+import type { ShownProfile, Validation } from '../../../checklist/contracts/result-control.ts';
+import { RECORD_KINDS, type RecordKind } from '../../../pipeline/profile/record-kinds.ts';
 import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
-import { type KindCounts, withoutFailures } from '../../../pipeline/table/records.ts';
+import { hasKind, type KindCounts, withoutFailures } from '../../../pipeline/table/records.ts';
 import type { DiffTotals } from '../../../results/diff/diff-totals.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
 import type { ReconcileTotals } from '../../../results/reconcile/reconcile-totals.ts';
@@ -11,11 +12,12 @@ import type { PersonChange, PersonComparison } from '../../../results/report/peo
 import type { SharedWeek } from '../../../results/report/shared-weeks.ts';
 import type { ValidationProblem, Verdict } from '../../../results/report/validation.ts';
 import { ACTION, button } from '../kit/buttons.ts';
-import { code } from '../kit/escape.ts';
+import { code, sentence } from '../kit/escape.ts';
 import { count, counted, duration } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
 import { tableFigure } from '../kit/table-figure.ts';
 import { RECORDS_LABEL } from '../run/describe-run.ts';
+import { type AmountWords, amountWords } from './amount-words.ts';
 import { describeVerdict, fewerText } from './describe-verdict.ts';
 
 const SIGNS: Readonly<Record<Verdict, string>> = {
@@ -29,13 +31,13 @@ const RESUMABLE = ['paused', 'stopped', 'tripped', 'interrupted'];
 
 /** What a validation found: the verdict, the problems, the counts. */
 export function validationMessage(validation: Validation, now: number): Message {
-  const { verdict, problems, reconciled, people, runIds, backup, seed, scope } = validation;
+  const { verdict, problems, reconciled, people, runIds, backup, seed, scope, profile } = validation;
   const onePerson = runIds.length === 0 && people.length === 1 ? people[0] : undefined;
   if (onePerson) return personMessage(onePerson, validation, now);
   return compose({
     fact: `${SIGNS[verdict]} Validation of ${runIds[0] ?? 'the table'}: ${headline(validation)}.`,
     lines: [
-      ...problems.map((problem) => `• ${describeProblem(problem, now)}`),
+      ...problems.map((problem) => `• ${describeProblem(problem, now, profile)}`),
       ...hoursLine(validation),
       ...(reconciled
         ? [
@@ -43,8 +45,10 @@ export function validationMessage(validation: Validation, now: number): Message 
             ...(validation.isPartial
               ? ['The run covered only a part of the bucket; the other images were not checked.']
               : []),
-            ...(scope ? [`It covered ${code(scope.what ?? scope.id, 400)}. ${outsideText(scope.outside)}`] : []),
-            ...uploadsLine(reconciled.notInManifest['run-start']),
+            ...(scope
+              ? [`It covered ${code(scope.what ?? scope.id, 400)}. ${outsideText(scope.outside, profile)}`]
+              : []),
+            ...otherImagesLine(reconciled.notInManifest['run-start']),
             ...spellingLine(reconciled.otherSpellings),
           ]
         : []),
@@ -52,9 +56,9 @@ export function validationMessage(validation: Validation, now: number): Message 
     ],
     figures: [countsFigure(validation)],
     notes: [
-      ...people.map((person) => personLine(person)),
+      ...people.map((person) => personLine(person, amountWords(profile))),
       backup
-        ? `${people.length === 0 ? 'No person has entries in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(shortBackupId(backup.id), 80)}, ${duration(now - backup.startedAt)} old. \`/rescan validate person=NAME\` compares one person, \`/rescan diff\` everything.`
+        ? `${!profile.person ? 'Compared with' : people.length === 0 ? 'No person has entries in' : `${counted(people.length, 'person', 'people')} drawn at random (seed ${String(seed ?? 0)}) from`} backup ${code(shortBackupId(backup.id), 80)}, ${duration(now - backup.startedAt)} old. ${profile.person ? '`/rescan validate person=NAME` compares one person, ' : ''}\`/rescan diff\` ${profile.person ? '' : 'compares '}everything.`
         : 'Make a backup with `/rescan backup`, so that the next rescan can be compared with it.',
     ],
     buttons: validationButtons(validation),
@@ -94,7 +98,7 @@ const isLostImages = (
   (problem.kind === 'rows-unclear' && problem.weight === 'proof');
 
 /** The verdict in one clause: what is missing, in numbers, where something is. */
-function headline({ verdict, problems, scope }: Validation): string {
+function headline({ verdict, problems, scope, profile }: Validation): string {
   const withoutRows = problems
     .filter((problem) => problem.kind === 'rows-missing' || problem.kind === 'rows-unclear')
     .filter(({ weight }) => weight === 'proof')
@@ -107,7 +111,7 @@ function headline({ verdict, problems, scope }: Validation): string {
       case 'outcome-of-no-image':
         return [`${counted(problem.images, 'outcome')} of images that are not in the run`];
       case 'fewer-entries':
-        return [`the ${scope ? 'scope' : 'table'} has ${fewerText(problem.entries)}`];
+        return [`the ${scope ? 'scope' : 'table'} has ${fewerText(problem.entries, !hasKind(profile, 'zero-hour'))}`];
       case 'failed':
         return [`${counted(problem.images, 'image')} failed`];
       case 'shared-weeks':
@@ -143,23 +147,36 @@ function tallyText({ images, counts, processedWithoutRows }: ReconcileTotals): s
   return `${counted(images, 'image')} in the run: ${shown.length === 0 ? 'none' : shown.join(', ')}`;
 }
 
+/** ` 7.5 h`, or nothing where the records have no amount. */
+const amountText = (amount: string | undefined, words: AmountWords | undefined): string =>
+  words ? ` ${amount ?? '?'}${words.unit}` : '';
+
 /** What fewer entries mean, by their hours. */
-function hoursLine({ entryHours }: Validation): readonly string[] {
-  if (!entryHours) return [];
+function hoursLine({ entryHours, profile }: Validation): readonly string[] {
+  const amount = amountWords(profile);
+  if (!entryHours || !amount) return [];
   const { before, now } = entryHours;
-  const counts = `${count(before.entries)} entries and zero-hour weeks with ${before.hours} h in the backup, ${count(now.entries)} with ${now.hours} h now`;
+  const what = hasKind(profile, 'zero-hour')
+    ? `entries and ${sentence(labelOf('zero-hour', profile).toLowerCase(), 60)}`
+    : 'entries';
+  const counts = `${count(before.entries)} ${what} with${amountText(before.hours, amount)} in the backup, ${count(now.entries)} with${amountText(now.hours, amount)} now`;
   if (isWithoutLoss(entryHours))
     return [
-      `Fewer entries, but the same hours: ${counts}. ${count(before.entries - before.withHours)} of those in the backup have 0 hours; ${count(now.entries - now.withHours)} do now.`,
+      `Fewer entries, but the same ${sentence(amount.word, 60)}: ${counts}. ${count(before.entries - before.withHours)} of those in the backup have 0${amount.noun}; ${count(now.entries - now.withHours)} do now.`,
     ];
   const unreadable = before.unreadable + now.unreadable;
   return [
-    `Hours: ${counts}${unreadable > 0 ? `; ${counted(unreadable, 'entry has', 'entries have')} hours that are not a number` : ''}.`,
+    `${sentence(amount.name, 60)}: ${counts}${unreadable > 0 ? `; ${counted(unreadable, 'entry has', 'entries have')} ${sentence(amount.word, 60)} that are not a number` : ''}.`,
   ];
 }
 
-const uploadsLine = (images: number): readonly string[] =>
-  images > 0 ? [`${counted(images, 'image')} uploaded since the start of the run: not part of it.`] : [];
+/** The clocks of the bot and of the function may differ by minutes, so a record of an earlier run may be among these. */
+const otherImagesLine = (images: number): readonly string[] =>
+  images > 0
+    ? [
+        `${counted(images, 'image that is', 'images that are')} not part of the run ${images === 1 ? 'has' : 'have'} records from shortly before its start, or newer ones.`,
+      ]
+    : [];
 
 const spellingLine = (keys: number): readonly string[] =>
   keys > 0
@@ -168,7 +185,8 @@ const spellingLine = (keys: number): readonly string[] =>
       ]
     : [];
 
-function describeProblem(problem: ValidationProblem, now: number): string {
+function describeProblem(problem: ValidationProblem, now: number, profile: ShownProfile): string {
+  const amount = amountWords(profile);
   switch (problem.kind) {
     case 'without-outcome':
       return problem.weight === 'open'
@@ -183,7 +201,7 @@ function describeProblem(problem: ValidationProblem, now: number): string {
         ? `The table was flushed ${duration(now - problem.at)} ago, after this run started. The records that the run wrote before are gone.`
         : `Records of the scope ${code(problem.what, 400)} were flushed ${duration(now - problem.at)} ago, after this run started. What the run wrote for them before is gone.`;
     case 'fewer-entries':
-      return `*${fewerText(problem.entries)}* (${count(problem.before)} → ${count(problem.now)}). \`/rescan diff\` lists what is missing; \`/rescan diff restore\` puts it back.`;
+      return `*${fewerText(problem.entries, !hasKind(profile, 'zero-hour'))}* (${count(problem.before)} → ${count(problem.now)}). \`/rescan diff\` lists what is missing; \`/rescan diff restore\` puts it back.`;
     case 'not-compared':
       return 'There is no verified backup, so the table could not be compared with its earlier state.';
     case 'outcome-of-no-image':
@@ -199,18 +217,21 @@ function describeProblem(problem: ValidationProblem, now: number): string {
     case 'rows-unclear':
       return problem.weight === 'proof'
         ? `*${counted(problem.images, 'image')} processed, but without records in the table*: at least as many entries are missing, so the records were deleted or never written.`
-        : `${counted(problem.images, 'image')} processed without records of ${problem.images === 1 ? 'its' : 'their'} own: overwritten by another image of the same person, date and project, or never written.`;
+        : `${counted(problem.images, 'image')} processed without records of ${problem.images === 1 ? 'its' : 'their'} own: overwritten by the records of another image with the same key, or never written.`;
     case 'older-rows-only':
       return `${counted(problem.images, 'image')} processed, but all ${problem.images === 1 ? 'its' : 'their'} records are older than the run: nothing new was written.`;
     case 'rejected-unrecorded':
-      return `${counted(problem.images, 'image')} rejected without a record. Of several rejected sheets for one person and week only the last keeps its record.`;
+      return `${counted(problem.images, 'image')} rejected without a record.${profile.together.length > 0 ? ' Of several rejections with the same key only the last keeps its record.' : ''}`;
     case 'people-lost-entries':
       return `${counted(problem.people, 'person', 'people')} of the sample ${problem.people === 1 ? 'has' : 'have'} fewer entries than in the backup (${count(problem.entries)} fewer). \`/rescan diff\` lists them.`;
     case 'shared-weeks': {
       const { weeks, examples } = problem;
       const more = weeks - examples.length;
-      const shown = [...examples.map(sharedWeekText), ...(more > 0 ? [`${count(more)} more`] : [])].join('; ');
-      return `*${sharedWeeksText(weeks)}*; ${weeks === 1 ? 'its' : 'their'} hours may be counted twice: ${shown}. Check which image is right. \`/rescan start images="KEY" keep\` processes only that image again; the function then replaces the records of its week.`;
+      const shown = [
+        ...examples.map((week) => sharedWeekText(week, amount)),
+        ...(more > 0 ? [`${count(more)} more`] : []),
+      ].join('; ');
+      return `*${sharedWeeksText(weeks)}*; ${amount ? `${weeks === 1 ? 'its' : 'their'} ${sentence(amount.word, 60)}` : weeks === 1 ? 'it' : 'they'} may be counted twice: ${shown}. Check which image is right. \`/rescan start images="KEY" keep\` processes only that image again; the function then replaces the records of its week.`;
     }
   }
 }
@@ -218,8 +239,8 @@ function describeProblem(problem: ValidationProblem, now: number): string {
 const sharedWeeksText = (weeks: number): string =>
   `${counted(weeks, 'week holds', 'weeks hold')} records of more than one image`;
 
-function sharedWeekText({ person, week, images, otherImages }: SharedWeek): string {
-  const named = images.map(({ image, hours }) => `${code(image, 100)} ${hours ?? '?'} h`);
+function sharedWeekText({ person, week, images, otherImages }: SharedWeek, amount: AmountWords | undefined): string {
+  const named = images.map(({ image, hours }) => `${code(image, 100)}${amountText(hours, amount)}`);
   return `${code(person, 80)} ${code(week, 10)} (${[...named, ...(otherImages > 0 ? [`${count(otherImages)} more`] : [])].join(', ')})`;
 }
 
@@ -241,15 +262,29 @@ const KINDS: Readonly<Record<ReconciledImage['kind'], string>> = {
 const exampleLines = (images: readonly ReconciledImage[]): readonly string[] =>
   images.map(({ key, kind }) => `  – ${code(key, 150)}: ${KINDS[kind]}`);
 
-/** Records by kind, now and in the backup. */
-function countsFigure({ now, backup, scope }: Validation) {
+/** What records are called where the profile does not say. */
+const LABELS: Readonly<Record<RecordKind, string>> = {
+  entry: 'Entries',
+  'zero-hour': 'Entries without an amount',
+  rejected: 'Rejected images',
+  coverage: 'Coverage records',
+  failed: 'Failed images',
+};
+
+/** What several records of a kind are called: `Zero-hour weeks`. */
+const labelOf = (kind: RecordKind, { labels }: ShownProfile): string => labels[kind]?.[1] ?? LABELS[kind];
+
+/** Records by kind, now and in the backup; without the kinds that the pipeline does not have. */
+function countsFigure({ now, backup, scope, profile }: Validation) {
+  const rowOf = (kind: RecordKind): readonly [string, (counts: KindCounts) => number] => [
+    labelOf(kind, profile),
+    (counts) => counts[kind],
+  ];
+  const own = RECORD_KINDS.filter((kind) => kind !== 'failed' && hasKind(profile, kind));
   const rows: readonly (readonly [string, (counts: KindCounts) => number])[] = [
-    ['Timesheet entries', ({ entry }) => entry],
-    ['Zero-hour weeks', (counts) => counts['zero-hour']],
-    ['Rejected sheets', ({ rejected }) => rejected],
-    ['Coverage records', ({ coverage }) => coverage],
+    ...own.map(rowOf),
     [scope ? 'Records (failures not counted)' : RECORDS_LABEL, withoutFailures],
-    ['Failed images', ({ failed }) => failed],
+    rowOf('failed'),
     ['All records', ({ total }) => total],
   ];
   const signed = (n: number) => (n > 0 ? `+${count(n)}` : count(n));
@@ -264,24 +299,32 @@ function countsFigure({ now, backup, scope }: Validation) {
   );
 }
 
-const sideText = ({ before, after }: PersonComparison): string =>
-  `${counted(after.entries, 'entry', 'entries')} with ${after.hours} h now, ${counted(before.entries, 'entry', 'entries')} with ${before.hours} h in the backup`;
+function sideText({ before, after }: PersonComparison, amount: AmountWords | undefined): string {
+  const withAmount = (hours: string) => (amount ? ` with${amountText(hours, amount)}` : '');
+  return `${counted(after.entries, 'entry', 'entries')}${withAmount(after.hours)} now, ${counted(before.entries, 'entry', 'entries')}${withAmount(before.hours)} in the backup`;
+}
 
-const personLine = (person: PersonComparison): string =>
-  `${code(person.person, 80)}: ${sideText(person)}; ${differs(person) ? describeDifference(person) : 'no difference'}.`;
+const personLine = (person: PersonComparison, amount: AmountWords | undefined): string =>
+  `${code(person.person, 80)}: ${sideText(person, amount)}; ${differs(person) ? describeDifference(person) : 'no difference'}.`;
 
 const differs = ({ removed, added, changed }: PersonComparison): boolean => removed + added + changed > 0;
 const describeDifference = ({ removed, added, changed }: PersonComparison): string =>
   `${count(removed)} removed, ${count(changed)} changed, ${count(added)} added`;
 
-function personMessage(person: PersonComparison, { backup }: Validation, now: number): Message {
+function personMessage(person: PersonComparison, { backup, profile }: Validation, now: number): Message {
+  const amount = amountWords(profile);
   return compose({
     fact: `${code(person.person, 80)}: ${differs(person) ? describeDifference(person) : 'no difference from the backup'}.`,
-    lines: [`${sideText(person)}; ${counted(person.same, 'entry is', 'entries are')} the same.`],
+    lines: [`${sideText(person, amount)}; ${counted(person.same, 'entry is', 'entries are')} the same.`],
     figures:
       person.changes.length === 0
         ? []
-        : [tableFigure(['Entry', 'In the backup', 'Now'], person.changes.map(changeRow))],
+        : [
+            tableFigure(
+              ['Entry', 'In the backup', 'Now'],
+              person.changes.map((change) => changeRow(change, amount)),
+            ),
+          ],
     notes: [
       ...(backup ? [`Backup ${code(shortBackupId(backup.id), 80)}, ${duration(now - backup.startedAt)} old.`] : []),
       ...(person.removed + person.changed + person.added > person.changes.length
@@ -293,12 +336,13 @@ function personMessage(person: PersonComparison, { backup }: Validation, now: nu
   });
 }
 
-function changeRow(change: PersonChange): readonly string[] {
+function changeRow(change: PersonChange, amount: AmountWords | undefined): readonly string[] {
+  const stored = (hours: string | undefined) => (amount ? amountText(hours, amount).trimStart() : 'stored');
   switch (change.kind) {
     case 'removed':
-      return [change.sortKey, `${change.hours ?? '?'} h`, 'missing'];
+      return [change.sortKey, stored(change.hours), 'missing'];
     case 'added':
-      return [change.sortKey, 'missing', `${change.hours ?? '?'} h`];
+      return [change.sortKey, 'missing', stored(change.hours)];
     case 'changed':
       return [
         change.sortKey,
@@ -309,10 +353,13 @@ function changeRow(change: PersonChange): readonly string[] {
 }
 
 /** `All other 4,170 records are unchanged.`, or how many of them changed. */
-export function outsideText({ removed, changed, added, same }: DiffTotals['outside']): string {
+export function outsideText(
+  { removed, changed, added, same }: DiffTotals['outside'],
+  profile: Pick<ShownProfile, 'kinds'>,
+): string {
   if (removed + changed + added === 0)
     return same === 0 ? 'The table has no other records.' : `All other ${counted(same, 'record')} are unchanged.`;
-  return `Outside the scope, since the backup: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(same)} unchanged. Uploads and people change these; the function also updates the coverage records of the scope’s people.`;
+  return `Outside the scope, since the backup: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(same)} unchanged. Uploads and people change these${hasKind(profile, 'coverage') ? '; the function also updates the coverage records of the scope’s people' : ''}.`;
 }
 
 /** A value for a reader; not escaped. */

@@ -1,13 +1,16 @@
 import type { Button } from '@slack/types';
 import type { RunEvent, RunSnapshot } from '../../../run/model/types.ts';
 import { numbersOf } from '../../../run/rules/numbers.ts';
+import type { Notice } from '../../notifications/targets.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
+import { drainingText, leftLine, repeatedLine, unsavedLines } from './alert-lines.ts';
 import {
   describeCurrentPace,
   describeEndedWarning,
+  describeEngine,
   describeFault,
   describePace,
   describeStopSource,
@@ -36,8 +39,12 @@ export interface Alert {
   readonly message: Message;
   /** The state that its buttons belong to: they are removed when it ends. */
   readonly during?: string;
+  /** The event that people may be notified of. */
+  readonly notify?: Notice;
   /** Images are still in progress: it is edited to the end of the run (see `endOfEarlyAlert`). */
   readonly isEarly?: boolean;
+  /** Of all alerts about the same thing with this name Slack shows one: two processes may report the same event. */
+  readonly once?: string;
 }
 
 /**
@@ -52,12 +59,13 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
       return;
     case 'started':
       return channel({
-        fact: `${name} started: ${counted(snapshot.total, 'image')}, pace ${describeCurrentPace(snapshot)}.`,
+        fact: `${name} started${snapshot.engine === undefined ? '' : ` on ${describeEngine(snapshot.engine)}`}: ${counted(snapshot.total, 'image')}, pace ${describeCurrentPace(snapshot)}.`,
         lines: [
           `Started by ${mention(snapshot.startedBy)}. Live progress is in the message above, details in its thread.`,
         ],
       });
     case 'resumed':
+      if (event.by === undefined && snapshot.engine !== undefined) return followedAgain(snapshot);
       return thread({
         fact:
           event.by === undefined
@@ -72,7 +80,13 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
               ]),
           ...(event.rerunning > 0 && event.repeating === 0
             ? []
-            : [repeatedLine(event.repeating, event.from !== 'interrupted')]),
+            : [
+                repeatedLine(
+                  event.repeating,
+                  event.from !== 'interrupted' && snapshot.engine === undefined,
+                  snapshot.engine,
+                ),
+              ]),
         ],
       });
     case 'pace-changed':
@@ -83,7 +97,7 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
       return canaryAlert(event);
     case 'warning-began':
       return (event.warning.kind === 'control-table' ? channel : thread)({
-        fact: `:warning: ${describeWarning(event.warning)}`,
+        fact: `:warning: ${describeWarning(event.warning, snapshot.engine)}`,
         lines: [`${formatDone(snapshot)}.`],
       });
     case 'warning-ended':
@@ -113,6 +127,8 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
       });
     case 'draining':
       return drainAlert(event);
+    case 'left':
+      return leftAlert(event);
     case 'paused':
     case 'stopped':
     case 'tripped':
@@ -125,6 +141,39 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
       );
   }
 }
+
+/** The run goes on at Step Functions without the bot. */
+function leftAlert({ snapshot, why }: Extract<RunEvent, { kind: 'left' }>): Alert {
+  const { runId, rows } = snapshot;
+  const name = runName(runId);
+  if (why === 'shutdown' && rows?.checkingAll)
+    return thread({
+      fact: `The bot is shutting down: ${formatDone(snapshot)} of ${name}.`,
+      lines: ['Nothing is in progress on AWS. The bot checks the rows of all images again after its restart.'],
+    });
+  const lines = [
+    `Until then only AWS stops it, when more images fail than the state machine tolerates, and its pace stays as it is.`,
+    `To stop it without the bot, set the attribute ${code('stop')} to true in the control table (pk ${code(`run#${runId}`, 60)}, sk ${code('run')}).`,
+  ];
+  return why === 'shutdown'
+    ? thread({
+        fact: `The bot is shutting down, and ${name} continues on AWS Step Functions: ${formatDone(snapshot)}.`,
+        lines: ['The bot follows it again after its restart.', ...lines],
+      })
+    : channel({
+        fact: `The bot cannot read its control table and does not follow ${name} any more. ${formatDone(snapshot)}.`,
+        lines: [
+          'The run continues on AWS Step Functions while its images can read that table. The bot follows it again as soon as it can.',
+          ...lines,
+        ],
+      });
+}
+
+const followedAgain = (snapshot: RunSnapshot): Alert =>
+  thread({
+    fact: `The bot follows ${runName(snapshot.runId)} again: ${formatDone(snapshot)} when it was last read.`,
+    lines: ['The run continued on AWS Step Functions without the bot. What ended meanwhile is counted now.'],
+  });
 
 /**
  * A trip and a fault are heard in the channel when they happen. Where nothing is in progress the end of the run follows at
@@ -212,8 +261,8 @@ function endAlert(
         lines: [
           ...tripLines(run),
           restingLine(run),
-          ...(unwritten ? [UNSAVED_STOP] : []),
-          ...leftLine(leftInFlight),
+          ...(unwritten ? unsavedLines('stop', run) : []),
+          ...leftLine(leftInFlight, run.engine),
           starter,
         ],
         buttons: tripButtons(run, status),
@@ -225,15 +274,19 @@ function endAlert(
             lines: [
               ...faultLines(state.because.fault),
               `${formatDone(run)}. No image was counted as failed because of this. Fix the cause, then press Resume.`,
-              ...(unwritten ? [UNSAVED_PAUSE] : []),
-              ...leftLine(leftInFlight),
+              ...(unwritten ? unsavedLines('pause', run) : []),
+              ...leftLine(leftInFlight, run.engine),
               starter,
             ],
             buttons,
           })
         : thread({
             fact: `${name} was paused by ${mention(state.because.by)}: ${formatDone(run)}.`,
-            lines: [restingLine(run), ...(unwritten ? [UNSAVED_PAUSE] : []), ...leftLine(leftInFlight)],
+            lines: [
+              restingLine(run),
+              ...(unwritten ? unsavedLines('pause', run) : []),
+              ...leftLine(leftInFlight, run.engine),
+            ],
             buttons,
           });
     case 'stopped':
@@ -241,8 +294,8 @@ function endAlert(
         fact: `${name} was stopped ${describeStopSource(state.by)}: ${formatDone(run)}.`,
         lines: [
           `${formatOutcomes(run)}. ${restingLine(run)}`,
-          ...(unwritten ? [UNSAVED_STOP] : []),
-          ...leftLine(leftInFlight),
+          ...(unwritten ? unsavedLines('stop', run) : []),
+          ...leftLine(leftInFlight, run.engine),
           starter,
         ],
         buttons,
@@ -253,18 +306,18 @@ function endAlert(
           fact: `${name} is interrupted: the bot cannot reach its control table. ${formatDone(run)}.`,
           lines: [
             'Nothing is running now. The bot resumes the run by itself as soon as it can reach the table.',
-            ...leftLine(leftInFlight),
+            ...leftLine(leftInFlight, run.engine),
             starter,
           ],
         });
       return resumesByItself
         ? thread({
             fact: `${name} is interrupted because the bot is shutting down: ${formatDone(run)}.`,
-            lines: ['The bot resumes it by itself after its restart.', ...leftLine(leftInFlight)],
+            lines: ['The bot resumes it by itself after its restart.', ...leftLine(leftInFlight, run.engine)],
           })
         : channel({
             fact: `${name} was interrupted by a restart of the bot: ${formatDone(run)}.`,
-            lines: ['It continues only when somebody presses Resume.', ...leftLine(leftInFlight), starter],
+            lines: ['It continues only when somebody presses Resume.', ...leftLine(leftInFlight, run.engine), starter],
             buttons,
           });
     case 'completed':
@@ -329,42 +382,6 @@ function tripLines(run: RunSnapshot): readonly string[] {
   if (alike < failed)
     return [`Last error (${count(alike)} of ${count(failed)} failures are ${failureType}): ${error}`, rest];
   return [failed > 1 ? `All ${count(failed)} failed with ${error}` : `Error: ${error}`, rest];
-}
-
-const leftLine = (left: number) =>
-  left === 0
-    ? []
-    : [
-        `The bot did not wait for ${counted(left, 'image')} in progress. A resume invokes ${left === 1 ? 'it' : 'them'} again.`,
-      ];
-
-const UNSAVED_PAUSE =
-  ':warning: This pause is not saved in the control table yet, because the table cannot be written. If the bot restarts before it is, the run may continue by itself.';
-const UNSAVED_STOP =
-  ':warning: This stop is not saved in the control table yet, because the table cannot be written. If the bot restarts before it is, the run may continue by itself.';
-
-/** After a crash the images that were in progress are not known for sure; after a drain they are. */
-const repeatedLine = (repeating: number, isSure: boolean) =>
-  repeating === 0
-    ? isSure
-      ? 'No image runs twice.'
-      : 'At most the images in progress at that moment run twice.'
-    : `${counted(repeating, 'image')} that ${repeating === 1 ? 'was' : 'were'} in progress ${repeating === 1 ? 'is' : 'are'} invoked again.`;
-
-function drainingText(why: 'pause' | 'stop' | 'trip' | 'fault' | 'shutdown', by?: string): string {
-  const who = by === undefined ? '' : ` (${mention(by)})`;
-  switch (why) {
-    case 'pause':
-      return `Pausing${who}.`;
-    case 'stop':
-      return `Stopping${who}.`;
-    case 'trip':
-      return 'The run is stopping itself.';
-    case 'fault':
-      return 'Pausing because of a fault.';
-    case 'shutdown':
-      return 'The bot is shutting down.';
-  }
 }
 
 const thread = (content: Parameters<typeof compose>[0]): Alert => ({ to: 'thread', message: compose(content) });

@@ -1,9 +1,9 @@
 import type { Refusal } from '../../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../../run/model/types.ts';
-import type { StopLocation } from '../../../state/stops/stored-stops.ts';
 import { code } from '../kit/escape.ts';
 import { counted, rate } from '../kit/format.ts';
 import { type Message, refuseWith, say } from '../kit/message.ts';
+import { storedLine } from './alert-lines.ts';
 import { waitingText } from './alerts.ts';
 import { describeFault, describePace, describeState, faultLines, formatDone, runName } from './describe-run.ts';
 
@@ -16,19 +16,6 @@ export const noRunYetMessage = (): Message =>
     'No rescan is running, and none was ever started.',
     'Plan one with `/rescan start`. Planning invokes nothing.',
   );
-
-/** Where a request to halt is stored while the control table cannot be written, and what that means. */
-function storedLine(
-  halt: 'pause' | 'stop',
-  { storedIn, stopFile }: { readonly storedIn?: StopLocation; readonly stopFile: string },
-  what = 'the run',
-): string {
-  if (storedIn === undefined)
-    return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, ${what} *continues*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
-  return storedIn.kind === 'bucket'
-    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes ${what} by itself.`
-    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume ${what} by itself on this machine. A bot on another machine does not see the file.`;
-}
 
 /** The run cannot be read, and a request to halt it was stored for whatever drives it, or could not be. */
 export const haltUnreadMessage = (refusal: Extract<Refusal, { reason: 'halt-unread' }>): Message => {

@@ -1,5 +1,13 @@
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
-import type { ImageSelection, PaceSetting, RunSnapshot, StopSource, Trip, Warning } from '../../../run/model/types.ts';
+import type {
+  EngineKind,
+  ImageSelection,
+  PaceSetting,
+  RunSnapshot,
+  StopSource,
+  Trip,
+  Warning,
+} from '../../../run/model/types.ts';
 import { numbersOf } from '../../../run/rules/numbers.ts';
 import { repeatCostUsd } from '../../../run/rules/totals.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
@@ -125,11 +133,17 @@ export function describeFault({ reason }: Fault): string {
       return 'the OCR function cannot use an encryption key';
     case 'model-missing':
       return 'Bedrock does not have the model of the OCR function';
+    case 'state-machine':
+      return 'the state machine in AWS Step Functions cannot be used';
   }
 }
 
 /** What AWS said, and what to do. */
 export const faultLines = (fault: Fault): readonly string[] => [code(fault.message, 500), sentence(fault.fix)];
+
+/** Where the function is invoked from; undefined for the bot itself. */
+export const describeEngine = (engine: EngineKind | undefined): string | undefined =>
+  engine === 'step-functions' ? 'AWS Step Functions' : undefined;
 
 /** `60 images a minute`, `60 images a minute, now 31`, or `auto, now 31 images a minute` */
 export function describeCurrentPace({ paceSetting, pacePerMinute }: RunSnapshot): string {
@@ -218,15 +232,19 @@ export function formatFailed(run: RunSnapshot): string {
   return `${count(failed)} (${percent(failed, done)}), ${share} ${code(`${failureType} · ${message}`, 160)}`;
 }
 
-/** `3 images, because an outcome was lost (about $0.01, not part of the cost)` */
-export function formatRepeats(totals: RunSnapshot['totals']): string {
+/**
+ * `3 invocations, because an outcome was lost (about $0.01, not part of the cost)`. Of a stopped execution at Step Functions only
+ * the children that were in progress are known, and not whether each had invoked its image.
+ */
+export function formatRepeats({ totals, engine }: Pick<RunSnapshot, 'totals' | 'engine'>): string {
   const costUsd = repeatCostUsd(totals);
   const cost = costUsd === undefined ? '' : ` (about ${dollars(costUsd)}, not part of the cost)`;
-  return `${counted(totals.repeats ?? 0, 'invocation')}, because an outcome was lost${cost}`;
+  const most = engine === 'step-functions' ? 'up to ' : '';
+  return `${most}${counted(totals.repeats ?? 0, 'invocation')}, because an outcome was lost${cost}`;
 }
 
 /** A warning while it holds. */
-export function describeWarning({ kind, value, limit }: Warning): string {
+export function describeWarning({ kind, value, limit }: Warning, engine?: EngineKind): string {
   switch (kind) {
     case 'slow':
       return `Slow: ${rate(value)} images a minute (limit ${rate(limit)}).`;
@@ -237,7 +255,9 @@ export function describeWarning({ kind, value, limit }: Warning): string {
     case 'throttling':
       return `Throttling: ${Math.round(value)} % of the calls were throttled (limit ${rate(limit)} %).`;
     case 'control-table':
-      return `The control table could not be written for ${duration(value * 1_000)}: no images start until it can. Images in progress continue.`;
+      return engine === 'step-functions'
+        ? `The control table could not be written for ${duration(value * 1_000)}: the bot neither steers nor stops the run until it can.`
+        : `The control table could not be written for ${duration(value * 1_000)}: no images start until it can. Images in progress continue.`;
   }
 }
 
@@ -257,7 +277,7 @@ export function describeEndedWarning({ kind }: Warning, run: RunSnapshot): strin
   }
 }
 
-/** `under timesheets/2025/, a random sample of 20 (seed 7)`; undefined where all images were asked for. */
+/** `under scans/2025/, a random sample of 20 (seed 7)`; undefined where all images were asked for. */
 export function describeSelection({ prefix, limit, sample, seed, retry, scope }: ImageSelection): string | undefined {
   const parts = [
     ...(retry === undefined

@@ -1,14 +1,24 @@
 import type { Button } from '@slack/types';
 import type { RunPlan, UnreadableImages } from '../../../run/model/run-control.ts';
+import { PRICES_HOLD } from '../../../run/rules/engine-cost.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
 import { aboutDuration, bytes, count, counted, dollars, rate } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { describePace, describeSelection, describeState, formatDone, RECORDS_LABEL, runName } from './describe-run.ts';
+import {
+  describeEngine,
+  describePace,
+  describeSelection,
+  describeState,
+  formatDone,
+  RECORDS_LABEL,
+  runName,
+} from './describe-run.ts';
 
 /** What a run would do, before anyone starts it. */
 export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { buttons: true }): Message {
   const { openRun } = plan;
+  const engine = describeEngine(plan.engine);
   return compose({
     fact: `${runName(plan.runId)} would invoke the function for ${counted(plan.total, 'image')} (${bytes(plan.totalBytes)}).`,
     lines: [
@@ -34,9 +44,11 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
             ] as const,
           ]
         : []),
+      ...(engine === undefined ? [] : [['Engine', engine] as const]),
       ['Pace', `${describePace(plan.paceSetting)} (ceiling ${rate(plan.ceilingPerMinute)})`],
       ['Estimated time', `${aboutDuration(plan.expectedMs)} at ${rate(plan.expectedPerMinute)} images a minute`],
       ['Estimated cost', plan.expectedCostUsd === undefined ? 'unknown' : `about ${dollars(plan.expectedCostUsd)}`],
+      ...engineCostNumber(plan),
       recordsNumber(plan),
       ['Planned by', mention(plan.plannedBy)],
     ],
@@ -47,10 +59,29 @@ export function previewMessage(plan: RunPlan, options: { buttons: boolean } = { 
       ...(plan.forecastRestsOn.length === 0
         ? []
         : [`Estimate: ${plan.forecastRestsOn.map((line) => sentence(line)).join(' · ')}`]),
+      ...engineCostNotes(plan),
     ],
     buttons: options.buttons ? previewButtons(plan) : [],
   });
 }
+
+const costOf = ({ engine, usd }: NonNullable<RunPlan['engineCosts']>[number]): string =>
+  `${describeEngine(engine) ?? 'the bot'} about ${dollars(usd)}`;
+
+/** What the chosen engine costs itself, and the other one if it could run this plan. */
+const engineCostNumber = ({ engineCosts = [] }: RunPlan): readonly (readonly [string, string])[] => {
+  const [chosen, ...others] = engineCosts;
+  if (!chosen) return [];
+  const other = others.map((cost) => `${costOf(cost)} with ${code(`engine=${cost.engine}`)}`);
+  return [['Cost of the engine', [costOf(chosen), ...other].join('; ')]];
+};
+
+const engineCostNotes = ({ engineCosts = [] }: RunPlan): readonly string[] =>
+  engineCosts.length === 0
+    ? []
+    : [
+        `Engine: ${engineCosts.map((cost) => `${describeEngine(cost.engine) ?? 'the bot'} ${cost.parts.map((part) => sentence(part, 80)).join(', ')}`).join(' · ')}. The work of the function is not in it. ${PRICES_HOLD}`,
+      ];
 
 /** Which images the run leaves out, and why. */
 function unreadableLines(found: UnreadableImages | undefined, are: string): readonly string[] {

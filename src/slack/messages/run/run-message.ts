@@ -7,6 +7,7 @@ import { aboutDuration, count, counted, dollars, progressBar, rate } from '../ki
 import { compose, type Message } from '../kit/message.ts';
 import {
   describeCurrentPace,
+  describeEngine,
   describeState,
   describeWarning,
   faultLines,
@@ -28,7 +29,7 @@ export function runMessage(run: RunSnapshot, options: { buttons: boolean } = { b
     fact: `${runName(run.runId)} ${describeState(run)}.`,
     lines: [...barLine(run), ...causeLines(run)],
     numbers: numbers(run),
-    notes: warningsThatMatter(run).map((warning) => `:warning: ${describeWarning(warning)}`),
+    notes: warningsThatMatter(run).map((warning) => `:warning: ${describeWarning(warning, run.engine)}`),
     ...(options.buttons ? { buttons: runButtons(run) } : {}),
   });
 }
@@ -60,6 +61,7 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
   const isClosed = run.state.kind === 'completed' || run.state.kind === 'abandoned';
   const waiting = run.waiting > 0 ? `, ${count(run.waiting)} waiting to be tried again` : '';
   const { costUsd, processed, rejected } = numbersOf(run);
+  const engine = describeEngine(run.engine);
   return [
     ['Processed', count(processed)],
     ['Rejected', count(rejected)],
@@ -72,7 +74,8 @@ function numbers(run: RunSnapshot): readonly (readonly [string, string])[] {
     ...(isClosed ? [] : [['Pace', `${describeCurrentPace(run)} (ceiling ${rate(run.ceilingPerMinute)})`] as const]),
     isRunning ? ['Time left', remainingTime(run)] : ['Running time', formatRunningTime(run)],
     ...(costUsd !== undefined ? [[isClosed ? 'Cost' : 'Cost so far', dollars(costUsd)] as const] : []),
-    ...(run.totals.repeats ? [['Repeated', formatRepeats(run.totals)] as const] : []),
+    ...(run.totals.repeats ? [['Repeated', formatRepeats(run)] as const] : []),
+    ...(engine === undefined ? [] : [['Engine', engine] as const]),
     ['Started by', mention(run.startedBy)],
   ];
 }
@@ -130,7 +133,7 @@ export function progressPost(run: RunSnapshot): Message {
       `Processed ${count(processed)}, rejected ${count(rejected)}, failed ${formatFailed(run)}.`,
       ...rowsNumber(run).map(([name, value]) => `${name}: ${value}.`),
       `${RECORDS_LABEL}: ${formatRecords(run)}.`,
-      ...(run.totals.repeats ? [`Repeated: ${formatRepeats(run.totals)}.`] : []),
+      ...(run.totals.repeats ? [`Repeated: ${formatRepeats(run)}.`] : []),
       `Time left: ${remainingTime(run)}. ${counted(run.inFlight, 'image')} in progress.`,
     ],
   });

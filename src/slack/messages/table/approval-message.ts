@@ -12,6 +12,7 @@ import {
   RECORDS_COUNTED,
   RECORDS_OF_SCOPE,
 } from '../../../checklist/table-jobs/table-facts.ts';
+import { mentionsOf, type NotifyTarget } from '../../notifications/targets.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, mentionWho, sentence, unescapeMrkdwn } from '../kit/escape.ts';
 import { compose, type Message, say } from '../kit/message.ts';
@@ -22,13 +23,16 @@ import { changedLines, decisionClause } from './table-refusals.ts';
 export interface WhoApproves {
   readonly policy: ApprovalPolicy;
   readonly approvers: readonly string[];
+  /** Whom a request mentions. Absent: the approvers. */
+  readonly notify?: readonly NotifyTarget[];
 }
 
 /** More mentions than this would notify people who are not needed. */
 const MAX_MENTIONED = 10;
 
 /** Mentions those who may approve: a mention notifies them before the request expires. */
-export function approversLine({ approvers, policy }: WhoApproves, approval: Approval): string {
+export function approversLine(whoApproves: WhoApproves, approval: Approval): string {
+  const { approvers, policy } = whoApproves;
   const until = clockTime(approval.expiresAt);
   const requesters = requestersOf(approval);
   if (policy === 'self')
@@ -38,11 +42,22 @@ export function approversLine({ approvers, policy }: WhoApproves, approval: Appr
     return requesters.length === 1
       ? `Nobody can approve this, because \`APPROVERS\` lists nobody but the requester. It expires at ${until}:`
       : `Nobody can approve this, because everyone in \`APPROVERS\` counts as a requester. It expires at ${until}:`;
+  const { notify = ['approvers'] } = whoApproves;
+  if (!notify.includes('approvers')) {
+    const mentioned = mentionsOf(notify, requesters, []);
+    const addressees = mentioned.length === 0 ? '' : `${mentioned.join(' ')} `;
+    return `${addressees}Everyone in \`APPROVERS\` except ${requesters.length === 1 ? 'the requester' : 'the requesters'} can approve this by ${until}. One approval covers only this:`;
+  }
   const mentioned = others.slice(0, MAX_MENTIONED).map(mentionWho);
   const more = others.length > MAX_MENTIONED ? [`${others.length - MAX_MENTIONED} more`] : [];
   const excluded =
     requesters.length === 1 ? 'The requester cannot' : `The requesters (${requesters.map(mention).join(', ')}) cannot`;
-  return `${[...mentioned, ...more].join(', ')}: approve or deny by ${until}. ${excluded} approve. One approval covers only this:`;
+  const also = mentionsOf(
+    notify.filter((target) => target !== 'approvers'),
+    [],
+    [],
+  ).filter((one) => !mentioned.includes(one));
+  return `${[...mentioned, ...more, ...also].join(', ')}: approve or deny by ${until}. ${excluded} approve. One approval covers only this:`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ApprovedAction } from '../../../approvals/approval.ts';
 import type { SpareReason } from '../../../backup/errors.ts';
-import { type BackupRecord, shortBackupId } from '../../../backup/format/backup-record.ts';
+import { shortBackupId } from '../../../backup/format/backup-record.ts';
+import { type CatalogueEntry, isExport } from '../../../backup/format/export-record.ts';
 import { rowsOf, type TableAction } from '../../../checklist/contracts/table-action.ts';
 import type {
   JobProgress,
@@ -38,7 +39,7 @@ export function describeCounts(counts: KindCounts): string {
   const kinds: [number, string, string][] = [
     [counts.entry, 'entry', 'entries'],
     [counts['zero-hour'], 'zero-hour week', 'zero-hour weeks'],
-    [counts.rejected, 'rejected sheet', 'rejected sheets'],
+    [counts.rejected, 'rejected image', 'rejected images'],
     [counts.coverage, 'coverage record', 'coverage records'],
     [counts.failed, 'failed image', 'failed images'],
   ];
@@ -58,12 +59,23 @@ export const backupName = (backupId: string): string => `Backup ${code(shortBack
 /** The first digits of a checksum, which people can compare. */
 export const shortChecksum = (sum: string): string => `\`${sum.slice(0, 12)}\``;
 
+const describeVerification = ({ verification }: CatalogueEntry): string => {
+  switch (verification.kind) {
+    case 'verified':
+      return 'verified';
+    case 'sampled':
+      return `checked by a sample of ${counted(verification.sampled, 'record')}`;
+    case 'unverified':
+      return `*not verified*: ${code(verification.reason, 120)}`;
+  }
+};
+
 /** One line of a list of backups. */
-export function backupLine(record: BackupRecord): string {
-  const { verification } = record;
+export function backupLine(record: CatalogueEntry): string {
   return [
     `${code(shortBackupId(record.id), 80)} · ${dateTime(record.startedAt)} · ${counted(record.counts.total, 'record')}`,
-    verification.kind === 'verified' ? 'verified' : `*not verified*: ${code(verification.reason, 120)}`,
+    describeVerification(record),
+    ...(isExport(record) ? ['export of DynamoDB'] : []),
     `by ${mention(record.by)}`,
     ...(record.purpose === 'safety' ? ['safety backup of a restore'] : []),
     ...(record.note === undefined ? [] : [code(record.note, 200)]),
@@ -143,23 +155,25 @@ export function namedLines(action: TableAction): readonly string[] {
   ];
 }
 
+const UNKNOWN = {
+  'no-backup': 'there is no earlier backup that was made after the last run over all images',
+  unreadable: 'an earlier backup could not be read. The bot’s log has the reason',
+  'no-time': 'the profile of this pipeline names no attribute with the time at which the function wrote a record',
+} as const;
+
 /** What a flush loses of what people corrected, as far as it can be known. */
 export function correctionLines(action: TableAction): readonly string[] {
   if (action.kind !== 'flush' || !action.corrections) return [];
   const { corrections } = action;
   const after = 'After the rescan, `/rescan diff restore` can restore them from the backup of this flush.';
   if (corrections.kind === 'unknown')
-    return [
-      corrections.because === 'no-backup'
-        ? `*Corrections by hand* not known: there is no earlier backup that was made after the last run over all images. ${after}`
-        : `*Corrections by hand* not known: an earlier backup could not be read. The bot’s log has the reason. ${after}`,
-    ];
+    return [`*Corrections by hand* not known: ${UNKNOWN[corrections.because]}. ${after}`];
   const since = `backup ${code(shortBackupId(corrections.since), 80)}`;
   if (corrections.rows === 0)
-    return [`*Corrections by hand* none since ${since}: no entry has other values with the same ProcessingTimestamp.`];
+    return [`*Corrections by hand* none since ${since}: no entry has other values with the same time of writing.`];
   const fields = corrections.fields.map(({ name, records }) => `${code(name, 60)} ${count(records)}`).join(', ');
   return [
-    `:warning: *Corrections by hand* ${counted(corrections.rows, 'entry was', 'entries were')} edited since ${since} (${fields}): other values with the same ProcessingTimestamp. A rescan does not bring ${corrections.rows === 1 ? 'it' : 'them'} back. ${after}`,
+    `:warning: *Corrections by hand* ${counted(corrections.rows, 'entry was', 'entries were')} edited since ${since} (${fields}): other values with the same time of writing. A rescan does not bring ${corrections.rows === 1 ? 'it' : 'them'} back. ${after}`,
   ];
 }
 
@@ -214,7 +228,10 @@ export function describeRecovery(recovery: PointInTimeRecovery): string {
 }
 
 /** The work of a job, after an article: `flush`, `deletion of backups`. */
-export const workName = ({ work }: TableJob): string => (work.kind === 'backup' ? work.kind : actionName(work.kind));
+export const workName = ({ work }: TableJob): string => {
+  if (work.kind !== 'backup') return actionName(work.kind);
+  return work.export ? 'export' : 'backup';
+};
 
 export const jobName = (job: TableJob): string => `The ${workName(job)}`;
 
@@ -236,6 +253,8 @@ export const actionName = (action: ApprovedAction): string => (action === 'prune
 /** What a stage does, and whether `done` and `total` count what it does. */
 const STAGES: Readonly<Record<JobStage, readonly [text: string, counts: boolean]>> = {
   reading: ['reading the table', true],
+  exporting: ['DynamoDB copies the table to S3', false],
+  sampling: ['checking the export: its manifests, its files and a sample of its records', false],
   verifying: ['reading the backup back from S3', true],
   comparing: ['comparing the table with the backup', true],
   deleting: ['deleting records', true],

@@ -1,5 +1,6 @@
 import type { PrunePlan } from '../../../backup/catalogue/prune.ts';
-import { type BackupRecord, shortBackupId, storedBytes } from '../../../backup/format/backup-record.ts';
+import { shortBackupId } from '../../../backup/format/backup-record.ts';
+import type { CatalogueEntry } from '../../../backup/format/export-record.ts';
 import type { PruneAction } from '../../../checklist/contracts/table-action.ts';
 import {
   type JobProgress,
@@ -14,13 +15,15 @@ import {
 import { NOT_KEPT } from '../../../checklist/table-jobs/table-facts.ts';
 import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention, sentence } from '../kit/escape.ts';
-import { bytes, count, counted, duration, progressBar } from '../kit/format.ts';
+import { count, counted, duration, progressBar } from '../kit/format.ts';
 import { compose, type Message, refuseWith, say } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';
+import { backupDoneMessage } from './backup-messages.ts';
 import {
   backupLine,
   backupName,
   clockTime,
+  dateTime,
   describeCounts,
   describeProgress,
   describeRecovery,
@@ -35,6 +38,9 @@ import { changedLines, decisionClause, tableRefusalLines } from './table-refusal
 const requestedLine = ({ by, approvedBy }: TableJob): string =>
   `Requested by ${mention(by)}${approvedBy === undefined ? '' : `, approved by ${mention(approvedBy)}`}.`;
 
+/** An export is followed for days: a time alone would not tell which day. */
+const waitsForDays = ({ work }: TableJob): boolean => work.kind === 'backup' && work.export === true;
+
 /** A job while it runs. */
 export function jobMessage(job: TableJob, progress?: JobProgress): Message {
   const waiting = progress?.waiting;
@@ -46,7 +52,7 @@ export function jobMessage(job: TableJob, progress?: JobProgress): Message {
       ...(waiting
         ? [
             ...faultLines(waiting.fault),
-            `It continues by itself when this is fixed, if that is before ${clockTime(waiting.until)}.`,
+            `It continues by itself when this is fixed, if that is before ${waitsForDays(job) ? dateTime(waiting.until) : clockTime(waiting.until)}.`,
           ]
         : []),
       ...(progress && hasBar(progress) ? [`\`${progressBar(progress.done, progress.total)}\``] : []),
@@ -78,7 +84,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
         lines: ['`/rescan backups` lists those that are left.', by],
       });
     case 'backup':
-      return backupDone(result.record, result.versioning, elapsedMs);
+      return backupDoneMessage(result.record, result.versioning, elapsedMs);
     case 'flush': {
       const { deleted, supplemented, newRows, remaining, recreated, scope } = result;
       const left =
@@ -176,38 +182,13 @@ function recoveryLines({ fingerprint }: TableJob): readonly string[] {
   return recovery === undefined ? [] : [describeRecovery(recovery)];
 }
 
-function backupDone(record: BackupRecord, versioning: 'on' | 'off' | 'unknown', elapsedMs: number): Message {
-  const { verification } = record;
-  if (verification.kind === 'unverified')
-    return compose({
-      fact: `:x: ${backupName(record.id)} was written but could not be verified: ${code(verification.reason, 200)}.`,
-      lines: [
-        'Do not rely on it. `/rescan backup` makes a new one.',
-        ...(verification.objectKey === undefined ? [] : [`The object: ${code(verification.objectKey, 300)}`]),
-      ],
-    });
-  const size = `${counted(record.counts.total, 'record')}, ${bytes(storedBytes(record))} in S3`;
-  return compose({
-    fact: `${backupName(record.id)} is done and verified: ${size}, in ${duration(elapsedMs)}.`,
-    lines: [
-      `Verified: read back from S3, checksum ${shortChecksum(record.digest.sum)} matches.`,
-      describeCounts(record.counts),
-      ...(record.note === undefined ? [] : [`Note: ${code(record.note, 300)}`]),
-      ...(versioning === 'off'
-        ? [
-            ':warning: Versioning of the bucket is off, so objects that are overwritten or deleted there cannot be recovered.',
-          ]
-        : []),
-      `Requested by ${mention(record.by)}.`,
-    ],
-  });
-}
-
 /** What a job that did not finish leaves behind, and what to do about it. */
 function leftLine(
   { work }: TableJob,
   { isUntouched, progress, refusal }: JobReach & { refusal?: TableRefusal },
 ): string {
+  if (work.kind === 'backup' && work.export)
+    return 'Nothing of it counts as a backup. DynamoDB cannot cancel an export: one that has begun completes and stays in S3 under `AWSDynamoDB/`.';
   if (work.kind === 'backup') return 'Nothing of it counts as a backup. `/rescan backup` makes a new one.';
   if (work.kind === 'flush' && work.recreate)
     return `The table was not deleted. Records that differed from backup ${code(shortBackupId(work.backupId), 80)} are saved next to it.`;
@@ -339,13 +320,13 @@ export const anotherJobMessage = (current: TableJob): Message =>
 
 export const resumedJobMessage = (job: TableJob): Message =>
   say(
-    `${jobName(job)} ${job.work.kind === 'backup' ? 'starts again from the beginning' : 'continues where it was'}: the bot restarted or lost its lease.`,
+    `${jobName(job)} ${job.work.kind === 'backup' && !job.work.export ? 'starts again from the beginning' : 'continues where it was'}: the bot restarted or lost its lease.`,
   );
 
 const MAX_LISTED = 15;
 
 /** The catalogue, newest first. */
-export function backupsMessage(records: readonly BackupRecord[]): Message {
+export function backupsMessage(records: readonly CatalogueEntry[]): Message {
   if (records.length === 0) return say('There is no backup yet.', '`/rescan backup` makes one.');
   return compose({
     fact: counted(records.length, 'backup'),

@@ -105,6 +105,8 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
         `Another bot process (${code(refusal.holder, 100)}) is working on this pipeline. Nothing was done.`,
         'Try again in half a minute. If that process has ended, its lease expires by then.',
       ];
+    case 'shutting-down':
+      return ['Nothing was started, because the bot is restarting.', 'Try again in half a minute.'];
     case 'location':
       return [
         refusal.why === 'missing'
@@ -136,7 +138,12 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
     case 'recovery-off':
       return [
         'Point-in-time recovery of the table is off, so DynamoDB cannot export it.',
-        'Turn it on in the DynamoDB console, or use `/rescan backup`.',
+        'Turn it on in the DynamoDB console (Backups, Point-in-time recovery), or use `/rescan backup`.',
+      ];
+    case 'export-failed':
+      return [
+        `DynamoDB ended the export with an error: ${code(refusal.code, 80)}: ${sentence(refusal.why, 300)}`,
+        `Export ${code(refusal.arn, 300)}. Fix this, then \`/rescan backup export\`; or use \`/rescan backup\`.`,
       ];
     case 'not-recreatable':
       return [

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import type { InvocationResult } from '../../../../src/pipeline/invoke/invocation.ts';
-import { advance } from '../../../../src/run/engines/local/advance.ts';
-import type { EngineEffect, EngineEvent } from '../../../../src/run/engines/local/engine-events.ts';
-import { createLiveRun, type LiveRun } from '../../../../src/run/engines/local/live-run.ts';
+import { advance } from '../../../../src/run/engines/reducer/advance.ts';
+import type { EngineEffect, EngineEvent } from '../../../../src/run/engines/reducer/engine-events.ts';
+import { createLiveRun, type LiveRun } from '../../../../src/run/engines/reducer/live-run.ts';
 import type { Canary, OutcomeRecord } from '../../../../src/run/model/types.ts';
 import { noRowsOf } from '../../../../src/run/proof/row-proof.ts';
 import type { RowProof } from '../../../../src/run/rules/row-watch.ts';
@@ -40,6 +40,8 @@ export interface Model {
   startAll(): void;
   reply(index: number, result: InvocationResult, random?: number): readonly EngineEffect[];
   replyToAny(pick: number, result: InvocationResult, random: number): void;
+  /** The request for one of the images in flight did not leave. */
+  doesNotSend(pick: number): void;
   /** Ends the append in progress. `taken`: another process wrote a chunk under its number. */
   endAppend(how: string): void;
   endCheckpoint(): void;
@@ -157,6 +159,7 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
   function noteEnd(event: EngineEvent): void {
     switch (event.kind) {
       case 'replied':
+      case 'not-sent':
         return void called.delete(event.index);
       case 'outcomes-recorded':
         for (const record of event.records) {
@@ -201,6 +204,11 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
     for (const effect of advanced.effects) note(effect);
     effects.push(...advanced.effects);
     return advanced.effects;
+  }
+
+  function anyCalled(pick: number): number | undefined {
+    const indexes = [...called];
+    return indexes[pick % Math.max(1, indexes.length)];
   }
 
   const model: Model = {
@@ -249,9 +257,12 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       return send({ kind: 'replied', index, result, requestId: undefined, random });
     },
     replyToAny(pick, result, random) {
-      const indexes = [...called];
-      const index = indexes[pick % Math.max(1, indexes.length)];
+      const index = anyCalled(pick);
       if (index !== undefined) model.reply(index, result, random);
+    },
+    doesNotSend(pick) {
+      const index = anyCalled(pick);
+      if (index !== undefined) send({ kind: 'not-sent', index });
     },
     endAppend(how) {
       const { append: chunk } = inProgress;

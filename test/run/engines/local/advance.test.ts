@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { InvocationResult } from '../../../../src/pipeline/invoke/invocation.ts';
-import { advance } from '../../../../src/run/engines/local/advance.ts';
-import type { EngineEffect, EngineEvent, Halt } from '../../../../src/run/engines/local/engine-events.ts';
+import type { FaultReason, InvocationResult } from '../../../../src/pipeline/invoke/invocation.ts';
+import { advance } from '../../../../src/run/engines/reducer/advance.ts';
+import type { EngineEffect, EngineEvent, Halt } from '../../../../src/run/engines/reducer/engine-events.ts';
 import type { OutcomeRecord } from '../../../../src/run/model/types.ts';
 import { type Model, modelRun, readings } from './advance-model.ts';
 
@@ -216,6 +216,23 @@ describe('the journal', () => {
   });
 });
 
+describe('a read of the table that fails', () => {
+  const faultOf = (reason: FaultReason) => ({ reason, message: 'no', fix: 'look' }) as const;
+  test.each(
+    (['growth-check-failed', 'row-lookup-failed'] as const).flatMap((kind) => [
+      [kind, 'credentials', true] as const,
+      [kind, 'access-denied', true] as const,
+      [kind, 'table-missing', true] as const,
+      [kind, 'network', false] as const,
+    ]),
+  )('%s with a fault of %s pauses the run: %s', (kind, reason, isPaused) => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    model.send({ kind, fault: faultOf(reason) });
+    expect(model.run().halt).toEqual(isPaused ? { kind: 'fault', fault: faultOf(reason) } : undefined);
+  });
+});
+
 describe('halts', () => {
   const ranks: readonly (readonly HaltName[])[] = [['lease-lost'], ['shutdown', 'pause'], ['fault'], ['stop', 'trip']];
   const pairs = ranks.flatMap((lower, rank) =>
@@ -277,6 +294,7 @@ const command = fc.oneof(
       result: fc.constantFrom(...Object.values(readings)),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('not-sent' as const), pick: fc.nat() }) },
   {
     weight: 6,
     arbitrary: fc.record({ do: fc.constant('append' as const), how: fc.constantFrom('ok', 'ok', 'fails', 'taken') }),
@@ -324,6 +342,8 @@ function play(model: Model, step: Command): void {
       return model.pass(step.ms);
     case 'reply':
       return model.replyToAny(step.pick, step.result, step.random);
+    case 'not-sent':
+      return model.doesNotSend(step.pick);
     case 'append':
       return model.endAppend(step.how);
     case 'manifest':

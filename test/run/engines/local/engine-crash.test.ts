@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { takeCheckpoint } from '../../../../src/run/engines/local/run-views.ts';
+import { takeCheckpoint } from '../../../../src/run/engines/reducer/run-views.ts';
 import type { Checkpoint } from '../../../../src/run/store/checkpoint.ts';
 import { failed, number, processed, startRig, throttled } from '../../../support/rigs/engine-rig.ts';
 import type { FakeClock } from '../../../support/rigs/fake-clock.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { takeCheckpoint } from '../../../../src/run/engines/local/run-views.ts';
+import { takeCheckpoint } from '../../../../src/run/engines/reducer/run-views.ts';
 import { noRowsOf } from '../../../../src/run/proof/row-proof.ts';
 import { failed, kinds, number, processed, rejected, startRig } from '../../../support/rigs/engine-rig.ts';
 

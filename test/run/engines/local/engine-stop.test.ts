@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { failed, number, startRig } from '../../../support/rigs/engine-rig.ts';
+import { NotSentError } from '../../../../src/pipeline/invoke/invocation.ts';
+import { failed, number, processed, startRig } from '../../../support/rigs/engine-rig.ts';
 
 describe('stopping a run', () => {
   const stop = (now: boolean) => ({ kind: 'stop', by: { kind: 'person', by: 'U2' }, now }) as const;
@@ -49,6 +50,21 @@ describe('stopping a run', () => {
     rig.drive.halt(stop(false));
     await rig.play();
     expect((await rig.drive.ended).halt.kind).toBe('trip');
+  });
+
+  test('an image whose request did not leave this process is started again, and does not count as repeated or failed', async () => {
+    const rig = startRig({
+      images: 20,
+      reply(key, attempt) {
+        if (number(key) === 4 && attempt === 1) throw new NotSentError('no lease');
+        return processed();
+      },
+    });
+    await rig.play();
+    expect((await rig.drive.ended).halt.kind).toBe('completed');
+    expect(rig.invoked.filter(({ key }) => number(key) === 4)).toHaveLength(2);
+    expect(rig.run.totals).toMatchObject({ processed: 20, failed: 0 });
+    expect(rig.run.totals.repeats ?? 0).toBe(0);
   });
 
   test('without the lease not one more image is started, and with it again the run goes on without repeating one', async () => {

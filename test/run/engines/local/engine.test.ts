@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { takeCheckpoint, takeSnapshot } from '../../../../src/run/engines/local/run-views.ts';
+import { takeCheckpoint, takeSnapshot } from '../../../../src/run/engines/reducer/run-views.ts';
 import { failed, kinds, number, processed, startRig } from '../../../support/rigs/engine-rig.ts';
 
 describe('a run over the manifest', () => {

@@ -17,6 +17,9 @@ describe('what people type after /rescan start', () => {
     ['pace=auto', { selection: {}, paceSetting: { kind: 'auto' } }],
     ['pace=60', { selection: {}, paceSetting: fixed(60) }],
     ['batch=20 delay=30s', { selection: {}, paceSetting: fixed(40) }],
+    ['engine=step-functions limit=5', { selection: { limit: 5 }, engine: 'step-functions' }],
+    ['Engine=“Step Functions”', { selection: {}, engine: 'step-functions' }],
+    ['engine=local', { selection: {}, engine: 'local' }],
     ['delay=30s  batch=20   limit=5', { selection: { limit: 5 }, paceSetting: fixed(40) }],
   ])('%j is understood', (line, value) => {
     expect(readStartText(line)).toEqual({ ok: true, value });
@@ -39,6 +42,7 @@ describe('what people type after /rescan start', () => {
     ['pace=<!channel>', /`&lt;!channel&gt;` is not a valid pace/],
     ['pace=60 batch=20 delay=30s', 'Give either `pace=` or `batch=` and `delay=`, not both.'],
     ['batch=20', /`delay=` is missing/],
+    ['engine=lambda', /^`engine=lambda` is no engine\. Engines: `local` .*`step-functions`/],
     ['prefix="my folder', 'A quote is not closed: `"my folder`.'],
     [`prefix=${'x'.repeat(1_025)}`, '`prefix=` is longer than a key in S3 can be (1,024 bytes).'],
     ['limit 5', /^Write `limit=5` \(with an equals sign\)\./],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readRetryValue } from '../../../../src/slack/actions/result-actions.ts';
-import { readRetry } from '../../../../src/slack/commands/results/result-commands.ts';
+import { readRetry } from '../../../../src/slack/commands/parse/retry-request.ts';
 
 const chosen = (rest: string) => {
   const read = readRetry(rest);

@@ -11,6 +11,7 @@ async function submitted(values: object, content: string | Error = '') {
   const form = createScopeForm({
     scope: {
       current: async () => undefined,
+      lacks: [],
       findPeople: async () => [],
       async set(request) {
         asked.push(request);

@@ -2,7 +2,7 @@ import { ErrorCode, WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
 import { FileUploadError } from '../../../../src/slack/client/file-upload.ts';
 import { fileErrorMessage } from '../../../../src/slack/messages/refusals/file-errors.ts';
-import { ControlTableError } from '../../../../src/state/control-table.ts';
+import { ControlTableError } from '../../../../src/state/table/control-table.ts';
 
 const AGAIN = '/rescan export failures';
 const said = (error: unknown) => fileErrorMessage(error, 'failed images', AGAIN).text;

@@ -53,6 +53,7 @@ const refusals: [Refusal, string][] = [
     { reason: 'stop-file', path: '/tmp/STOP_RESCAN' },
     'Nothing was started: the stop file `/tmp/STOP_RESCAN` exists.\nRemove it on the machine where the bot runs, then try again.',
   ],
+  [{ reason: 'shutting-down' }, 'Nothing was started, because the bot is restarting.\nTry again in half a minute.'],
   [
     { reason: 'lease-held', holder: 'host/12' },
     'Nothing was changed: another process of the bot (`host/12`) may still be at work.\nTry again in half a minute.',

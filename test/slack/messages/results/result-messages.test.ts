@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Validation } from '../../../../src/checklist/contracts/result-control.ts';
+import { TIMESHEETS } from '../../../../src/pipeline/profile/timesheets.ts';
 import type { DiffEntry } from '../../../../src/results/diff/diff-entry.ts';
 import { createReconcileTotals } from '../../../../src/results/reconcile/reconcile-totals.ts';
 import type { Finding } from '../../../../src/results/report/diagnosis.ts';
@@ -41,6 +42,7 @@ function validation(
   const { reconciledCounts, ...more } = changes;
   const about = {
     now: counts,
+    profile: TIMESHEETS,
     backup: { ...backupRecord(), counts },
     people: [person()],
     reconciled: { ...clean, images: 9, counts: { ...clean.counts, 'processed-with-rows': 9, ...reconciledCounts } },

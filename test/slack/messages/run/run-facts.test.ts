@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { RunSnapshot } from '../../../../src/run/model/types.ts';
 import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
 import { haltedMessage } from '../../../../src/slack/messages/run/answers.ts';
 import { runMessage } from '../../../../src/slack/messages/run/run-message.ts';
@@ -62,7 +63,7 @@ test('a stop that cannot be stored says that a restart would continue the run, a
     [
       'Rescan r-0142 starts no more images: waiting for 6 images in progress.',
       'The control table cannot be written.',
-      ':warning: The stop is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, the run *continues*. To prevent that, create the stop file `/tmp/STOP_RESCAN` on the machine where the bot runs.',
+      ':warning: The stop is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, the run *may continue*. To prevent that, create the stop file `/tmp/STOP_RESCAN` on the machine where the bot runs.',
     ].join('\n'),
   );
 });
@@ -78,6 +79,21 @@ test('a stop that is stored outside the control table says where, and for whom i
     ].join('\n'),
   );
   expect(text({ kind: 'file', path: '/tmp/STOP.f.json' })).toContain('A bot on another machine does not see the file.');
+});
+
+test('the alert of an unsaved trip says where it is stored, and what a restart of the bot does', () => {
+  const state = { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } } as const;
+  const text = (unsaved: RunSnapshot['unsaved']) => {
+    const snapshot = { ...runSnapshot({ state }), ...(unsaved && { unsaved }) };
+    const event = { kind: 'tripped', snapshot, leftInFlight: 0, unwritten: true } as const;
+    return alertOf(event, { resumesByItself: true })?.message.text;
+  };
+  const stopFile = '/tmp/STOP';
+  expect(text({ stopFile, storedIn: { kind: 'bucket', bucket: 'control', key: 'stops/f.json' } })).toContain(
+    'The stop is stored in `s3://control/stops/f.json`. Every copy of the bot reads it, and none resumes the run by itself.',
+  );
+  expect(text({ stopFile })).toMatch(/stored nowhere.* the run \*may continue\*.*create the stop file `\/tmp\/STOP`/);
+  expect(text(undefined)).toContain('the run may continue by itself');
 });
 
 test('an unsaved end warns in its alert, whichever end it is', () => {

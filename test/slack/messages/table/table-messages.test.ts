@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkView } from '../../../../sandbox/slack/rules/block-check.ts';
 import type { ApprovalState } from '../../../../src/approvals/approval.ts';
 import { MAX_PRUNED, optionsOf } from '../../../../src/checklist/contracts/table-action.ts';
-import type { TableRefusal } from '../../../../src/checklist/contracts/table-control.ts';
+import type { TableJob, TableRefusal } from '../../../../src/checklist/contracts/table-control.ts';
 import { flushView, restoreView } from '../../../../src/slack/forms/table-views.ts';
 import { withinLimits } from '../../../../src/slack/messages/kit/limits.ts';
 import { approvalMessage, requestEndedMessage } from '../../../../src/slack/messages/table/approval-message.ts';
@@ -19,6 +19,7 @@ import { tableRefusalMessage } from '../../../../src/slack/messages/table/table-
 import { nothingLeftOut, scopeFound } from '../../../support/messages/checklist-builders.ts';
 import {
   backupRecord,
+  exportRecord,
   flushApproval,
   flushJob,
   NOW,
@@ -372,6 +373,58 @@ test('The list of backups shows the short id, the time and whether each backup i
   );
   expect(text).toContain('*not verified*: `cut`');
   expect(text).not.toContain('<!channel>');
+});
+
+describe('an export of DynamoDB', () => {
+  const job: TableJob = { ...flushJob(), work: { kind: 'backup', export: true } };
+  const done = (overrides: Parameters<typeof exportRecord>[0] = {}) =>
+    finishedMessage(job, { kind: 'backup', record: exportRecord(overrides), versioning: 'on' }, 60_000).text;
+
+  test('says what was checked, and that there is no checksum of the bot until every record was read', () => {
+    const text = done();
+    expect(firstLine({ text })).toBe(
+      'Backup `b-e1e2e3e4` is done and checked by a sample: DynamoDB exported 760 records, 45 KB in S3, in 1 min.',
+    );
+    expect(text).toContain(
+      'Of 760 records, 200 chosen at random from 1 file were compared with the table: the table has each of them as exported.',
+    );
+    expect(text).toContain('Not checked: every other record, and the MD5 of the files.');
+    expect(text).toContain('The bot has no checksum of its own until it reads every record');
+    expect(text).not.toContain('verified:');
+  });
+
+  test('says what a difference of the sample means, and refuses to be relied on where most of it differs', () => {
+    const verification = { kind: 'sampled', at: NOW, sampled: 200, files: 4, same: 180 } as const;
+    expect(done({ verification })).toContain(
+      'the table has 180 of them as exported. The other 20 were written or deleted after the time of the export, or the export has an error: a sample cannot tell which.',
+    );
+    const text = done({ verification: { kind: 'unverified', reason: '150 of 200 sampled records differ' } });
+    expect(text).toContain('Do not rely on it.');
+    expect(text).toContain('`/rescan backups verify b-e1e2e3e4` reads it in full, which tells.');
+  });
+
+  test('shows what DynamoDB does while it runs, and until which day it waits for a fault to pass', () => {
+    const progress = { stage: 'exporting', done: 0, total: 0, isApproximate: false, stageMs: 90_000 } as const;
+    const running = jobMessage(job, progress).text;
+    expect(firstLine({ text: running })).toBe('The export is in progress: DynamoDB copies the table to S3.');
+    expect(running).toContain('1 min 30 s in this step');
+    expect(running).not.toContain('six hours old');
+    const fault = { reason: 'network', message: 'm', fix: 'Look.' } as const;
+    const waiting = jobMessage(job, { ...progress, waiting: { fault, until: NOW + 7 * 86_400_000 } }).text;
+    expect(waiting).toMatch(/if that is before <!date\^\d+\^\{date_short_pretty\} \{time\}/);
+  });
+
+  test('that was stopped names that DynamoDB goes on with it', () => {
+    const { text } = brokenOffMessage({ kind: 'stopped', job, by: 'U1' });
+    expect(firstLine({ text })).toMatch(/^The export was stopped by <@U1>/);
+    expect(text).toContain('DynamoDB cannot cancel an export');
+  });
+
+  test('is listed with how far it was checked', () => {
+    const { text } = backupsMessage([exportRecord(), backupRecord({ exportArn: 'arn' })]);
+    expect(text).toContain('760 records · checked by a sample of 200 records · export of DynamoDB · by');
+    expect(text).toContain('760 records · verified · export of DynamoDB · by');
+  });
 });
 
 describe('the deletion of backups', () => {

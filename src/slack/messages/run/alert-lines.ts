@@ -1,0 +1,69 @@
+import type { EngineKind, RunSnapshot } from '../../../run/model/types.ts';
+import type { StopLocation } from '../../../state/stops/stored-stops.ts';
+import { code, mention } from '../kit/escape.ts';
+import { count, counted } from '../kit/format.ts';
+
+/** Lines of alerts that follow from one number or one word. */
+
+export const leftLine = (left: number, engine?: EngineKind) =>
+  left === 0
+    ? []
+    : engine === 'step-functions'
+      ? [
+          `The bot did not wait for the images in progress (${count(left)} when it last asked AWS). A resume invokes again those that AWS cut off.`,
+        ]
+      : [
+          `The bot did not wait for ${counted(left, 'image')} in progress. A resume invokes ${left === 1 ? 'it' : 'them'} again.`,
+        ];
+
+/** Where a request to halt is stored while the control table cannot be written, and what that means. */
+export function storedLine(
+  halt: 'pause' | 'stop',
+  { storedIn, stopFile }: { readonly storedIn?: StopLocation; readonly stopFile: string },
+  what = 'the run',
+): string {
+  if (storedIn === undefined)
+    return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, ${what} *may continue*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
+  return storedIn.kind === 'bucket'
+    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes ${what} by itself.`
+    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume ${what} by itself on this machine. A bot on another machine does not see the file.`;
+}
+
+/** The state of a run is not in the control table yet. `unsaved`: where a halt of its own is stored meanwhile. */
+export const unsavedLines = (
+  halt: 'pause' | 'stop',
+  run: Pick<RunSnapshot, 'state' | 'unsaved'>,
+): readonly string[] => {
+  const isOwn = run.state.kind === 'tripped' || (run.state.kind === 'paused' && run.state.because.kind === 'fault');
+  const unsaved = `:warning: This ${halt} is not saved in the control table yet, because the table cannot be written.`;
+  return isOwn && run.unsaved
+    ? [unsaved, storedLine(halt, run.unsaved)]
+    : [`${unsaved} If the bot restarts before it is, the run may continue by itself.`];
+};
+
+/** After a crash the images that were in progress are not known for sure; after a drain they are. */
+export const repeatedLine = (repeating: number, isSure: boolean, engine?: EngineKind) =>
+  repeating > 0 && engine === 'step-functions'
+    ? `Up to ${counted(repeating, 'image')} in progress when the execution ended ${repeating === 1 ? 'is' : 'are'} invoked again.`
+    : repeating === 0
+      ? isSure
+        ? 'No image runs twice.'
+        : 'At most the images in progress at that moment run twice.'
+      : `${counted(repeating, 'image')} that ${repeating === 1 ? 'was' : 'were'} in progress ${repeating === 1 ? 'is' : 'are'} invoked again.`;
+
+/** What begins while images in progress are waited for. */
+export function drainingText(why: 'pause' | 'stop' | 'trip' | 'fault' | 'shutdown', by?: string): string {
+  const who = by === undefined ? '' : ` (${mention(by)})`;
+  switch (why) {
+    case 'pause':
+      return `Pausing${who}.`;
+    case 'stop':
+      return `Stopping${who}.`;
+    case 'trip':
+      return 'The run is stopping itself.';
+    case 'fault':
+      return 'Pausing because of a fault.';
+    case 'shutdown':
+      return 'The bot is shutting down.';
+  }
+}
