@@ -55,7 +55,7 @@ export function assembleStepFunctions(
       clock,
       pipeline: settings.ocrFunction,
       store: runStore,
-      executions: createExecutions(aws.sfn),
+      executions: createExecutions(aws.sfn, context.leases.runs.holds),
       manifest: manifests.read,
       machine: checkInstalled,
       prepare,

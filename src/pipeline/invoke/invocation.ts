@@ -123,11 +123,6 @@ export type InvocationResult =
   /** The connection broke after the request may have been sent, so the function may have run. */
   | { readonly kind: 'broken'; readonly message: string };
 
-/** The request of an invocation did not leave this process, because the process may not invoke any more. */
-export class NotSentError extends Error {
-  override readonly name = 'NotSentError';
-}
-
 /** One invocation: its result, and Lambda's request id to find its log lines. */
 export interface Invocation {
   readonly result: InvocationResult;

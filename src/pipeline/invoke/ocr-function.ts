@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { GetFunctionCommand, InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
 import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
+import { NotSentError } from '../may-send.ts';
 import type { Payload, Profile } from '../profile/profile.ts';
-import { type Invocation, NotSentError } from './invocation.ts';
+import type { Invocation } from './invocation.ts';
 import { readInvokeError } from './invoke-error.ts';
 import { readReply } from './read-reply.ts';
 

@@ -1,7 +1,8 @@
 import type { LambdaClient } from '@aws-sdk/client-lambda';
 import { createInvokeClient } from '../aws.ts';
+import { askBeforeSending } from '../may-send.ts';
 import type { Profile } from '../profile/profile.ts';
-import { type Invocation, NotSentError } from './invocation.ts';
+import type { Invocation } from './invocation.ts';
 import { createOcrFunction, describeFunction, type OcrFunction } from './ocr-function.ts';
 
 /** How much longer than the timeout of the function the bot waits for a reply, ms: the function always ends first. */
@@ -22,8 +23,7 @@ export interface OpenFunction extends OcrFunction {
 
 /**
  * The function with connections of its own, at most `maxSockets`, that wait longer than the function's own timeout.
- * `mayInvoke` is asked directly before each request leaves, after credentials and signature: a process may have been suspended
- * since it decided to invoke. If it returns false, `invoke` rejects with a NotSentError.
+ * Where `mayInvoke` returns false directly before a request leaves, `invoke` rejects with a NotSentError.
  * @throws what `describeFunction` throws.
  */
 export async function openFunction(
@@ -34,13 +34,7 @@ export async function openFunction(
 ): Promise<OpenFunction> {
   const { timeoutMs } = await describeFunction(lambda, target.functionName);
   const client = createInvokeClient({ like: lambda, timeoutMs: timeoutMs + BEYOND_TIMEOUT_MS, maxSockets });
-  client.middlewareStack.add(
-    (next) => (args) => {
-      if (!mayInvoke()) throw new NotSentError('The function was not invoked: this process lost the lease.');
-      return next(args);
-    },
-    { step: 'deserialize', priority: 'low', name: 'mayInvoke' },
-  );
+  askBeforeSending(client.middlewareStack, mayInvoke);
   return { ...createOcrFunction({ client, ...target }), close: () => client.destroy() };
 }
 

@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { defined } from '../../lib/defined.ts';
 import { asFaultError } from '../aws.ts';
+import { askBeforeSending, NotSentError } from '../may-send.ts';
 
 export type ExecutionStatus = 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED';
 
@@ -42,7 +43,8 @@ export interface MapRunFacts {
 
 /**
  * Executions of a state machine with one Distributed Map. Each call is carried out once or, after a lost reply, again by the
- * SDK, without harm. @throws FaultError (missing state machine or permission, credentials, no network), or the SDK's error
+ * SDK, without harm. @throws NotSentError where this process may not change executions at this moment; FaultError (missing state
+ * machine or permission, credentials, no network), or the SDK's error
  */
 export interface Executions {
   /** The ARN that an execution of this name has, whether it exists or not. */
@@ -65,7 +67,8 @@ export interface Executions {
   setMaxConcurrency(mapRunArn: string, maxConcurrency: number): Promise<void>;
 }
 
-export function createExecutions(sfn: SFNClient): Executions {
+/** `mayChange` is asked directly before each request that starts, stops, redrives or changes an execution leaves. */
+export function createExecutions(sfn: SFNClient, mayChange: () => boolean): Executions {
   /** The answer of a call, or undefined where it failed as `isExpected` says. */
   async function ask<T>(
     action: string,
@@ -77,6 +80,7 @@ export function createExecutions(sfn: SFNClient): Executions {
       return await send();
     } catch (error) {
       if (isExpected(error)) return undefined;
+      if (error instanceof NotSentError) throw error;
       throw asFaultError(error, { service: 'states', action: `states:${action}`, resource });
     }
   }
@@ -86,6 +90,7 @@ export function createExecutions(sfn: SFNClient): Executions {
     arnOf: (stateMachineArn, name) => `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`,
     async start(stateMachineArn, name, input) {
       const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
+      askBeforeSending(command.middlewareStack, mayChange);
       const exists = (error: unknown) => error instanceof ExecutionAlreadyExists;
       const answer = await ask('StartExecution', stateMachineArn, () => sfn.send(command), exists);
       return answer ? 'started' : 'exists';
@@ -106,10 +111,12 @@ export function createExecutions(sfn: SFNClient): Executions {
     },
     async stop(executionArn, why) {
       const command = new StopExecutionCommand({ executionArn, ...why });
+      askBeforeSending(command.middlewareStack, mayChange);
       await ask('StopExecution', executionArn, () => sfn.send(command), isMissing);
     },
     async redrive(executionArn, clientToken) {
       const command = new RedriveExecutionCommand({ executionArn, clientToken });
+      askBeforeSending(command.middlewareStack, mayChange);
       const refused = (error: unknown) => isMissing(error) || error instanceof ExecutionNotRedrivable;
       const answer = await ask('RedriveExecution', executionArn, () => sfn.send(command), refused);
       return answer ? 'redriven' : 'not-redrivable';
@@ -131,6 +138,7 @@ export function createExecutions(sfn: SFNClient): Executions {
     },
     async setMaxConcurrency(mapRunArn, maxConcurrency) {
       const command = new UpdateMapRunCommand({ mapRunArn, maxConcurrency: Math.max(1, Math.floor(maxConcurrency)) });
+      askBeforeSending(command.middlewareStack, mayChange);
       const hasEnded = (error: unknown) =>
         isMissing(error) ||
         (error instanceof ValidationException && error.reason === 'CANNOT_UPDATE_COMPLETED_MAP_RUN');

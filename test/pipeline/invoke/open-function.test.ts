@@ -1,7 +1,7 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { NotSentError } from '../../../src/pipeline/invoke/invocation.ts';
 import { invokeOnce, openFunction } from '../../../src/pipeline/invoke/open-function.ts';
+import { NotSentError } from '../../../src/pipeline/may-send.ts';
 import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import { startWire, type Wire, type WireAnswer, type WireRequest } from '../../support/aws/wire.ts';
 

@@ -1,7 +1,8 @@
 import type { Clock, Random } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
 import { settle } from '../../../lib/result.ts';
-import { type Fault, type Invocation, NotSentError } from '../../../pipeline/invoke/invocation.ts';
+import type { Fault, Invocation } from '../../../pipeline/invoke/invocation.ts';
+import { NotSentError } from '../../../pipeline/may-send.ts';
 import type { ManifestEntry } from '../../model/types.ts';
 import type { Drive, Engine, Hands, LoopPorts } from '../engine.ts';
 import { driveWith } from '../loop.ts';

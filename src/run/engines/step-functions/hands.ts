@@ -4,6 +4,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import { defined } from '../../../lib/defined.ts';
 import { settle } from '../../../lib/result.ts';
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
+import { NotSentError } from '../../../pipeline/may-send.ts';
 import type { Executions, MapRunFacts } from '../../../pipeline/state-machine/executions.ts';
 import { ControlTableError } from '../../../state/table/control-table.ts';
 import type { ManifestEntry } from '../../model/types.ts';
@@ -279,9 +280,10 @@ class NotBegunError extends Error {
   override readonly name = 'NotBegunError';
 }
 
-/** Whether a call may succeed a moment later: a network fault may, a missing permission or state machine may not. */
+/** Whether a call may succeed a moment later: a network fault or a late renewal of the lease may, a missing permission or state machine may not. */
 function mayPassOf(error: unknown): boolean {
-  if (error instanceof NotBegunError) return true;
+  // The lease may be renewed yet: nobody had it in between.
+  if (error instanceof NotBegunError || error instanceof NotSentError) return true;
   const cause = error instanceof Error ? error.cause : undefined;
   return isTransient(error) || isTransient(cause);
 }

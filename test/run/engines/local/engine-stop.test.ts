@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NotSentError } from '../../../../src/pipeline/invoke/invocation.ts';
+import { NotSentError } from '../../../../src/pipeline/may-send.ts';
 import { failed, number, processed, startRig } from '../../../support/rigs/engine-rig.ts';
 
 describe('stopping a run', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { NotSentError } from '../../../../src/pipeline/may-send.ts';
 import type { Executions } from '../../../../src/pipeline/state-machine/executions.ts';
 import { rerunSinceGrowth } from '../../../../src/run/engines/reducer/counting.ts';
 import { takeCheckpoint } from '../../../../src/run/engines/reducer/run-views.ts';
@@ -458,4 +459,35 @@ test('a run whose journal has no numbers for another generation pauses, and is n
   expect(() => rerunSinceGrowth(rig.run)).toThrow('49 times');
   other.drive.halt({ kind: 'shutdown' });
   await other.play(1_000);
+});
+
+test('while the lease is renewed late nothing is started or stopped, and the run goes on afterwards', async () => {
+  let refused: string[] = [];
+  const late = (executions: Executions): Executions => {
+    const onceLate =
+      <A extends unknown[], R>(step: string, work: (...given: A) => Promise<R>) =>
+      async (...given: A): Promise<R> => {
+        if (refused.includes(step)) return work(...given);
+        refused = [...refused, step];
+        throw new NotSentError('The request was not sent.');
+      };
+    const { start, stop, redrive } = executions;
+    return {
+      ...executions,
+      start: onceLate('start', start),
+      stop: onceLate('stop', stop),
+      redrive: onceLate('redrive', redrive),
+    };
+  };
+  const rig = await startRemoteRig({ images: 200, perMinute: 600, change: late });
+  await rig.play(20_000);
+  expect(rig.run.totals.processed).toBeGreaterThan(0);
+  rig.drive.halt({ kind: 'pause', by: 'U1' });
+  await rig.play();
+  expect((await rig.drive.ended).halt.kind).toBe('pause');
+  const resumed = await next(rig, { images: 200, perMinute: 600, fresh: true, change: late });
+  await resumed.play();
+  expect((await resumed.drive.ended).halt.kind).toBe('completed');
+  expect(resumed.run.totals).toMatchObject({ processed: 200, calls: 200 });
+  expect(refused).toEqual(['start', 'stop', 'redrive']);
 });
