@@ -33,7 +33,6 @@ test.each(SCENARIOS)(
       seeds: seedsOf(1, disturbance.forMs > 60_000 ? 1 : 5),
       works,
       disturbance,
-      mayRepeatAlerts: !FULL && disturbance === AWS_FAULTS[0],
       settings: { LEASE_SECONDS: '2' },
     }),
   FAULTS_TIMEOUT_MS,

@@ -25,8 +25,6 @@ export async function playRound(
     readonly before?: (round: Round, seed: number) => Promise<void>;
     /** At the end every button of every message is pressed once more, as it was shown at any time. */
     readonly pressesOldButtons?: true;
-    /** Known and open (docs/fault-rounds.md, "Open"): an alert may come twice here. The long form reports it. */
-    readonly mayRepeatAlerts?: boolean;
     readonly settings?: Record<string, string>;
     readonly options?: RoundOptions;
   },
@@ -73,7 +71,7 @@ export async function playRound(
     });
     expect.soft(untrue).toEqual([]);
   }
-  if (!scenario.mayRepeatAlerts) expect(repeatedIn(posts)).toEqual([]);
+  expect(repeatedIn(posts)).toEqual([]);
 }
 
 /** What the log of the bot has last. */

@@ -30,7 +30,12 @@ export function assembleFirings(
         ports.channels().some((own) => current(own) === current(channel)) ? channel : (settings.slackChannels[0] ?? ''),
       onError,
     }),
-    say: (schedule, one) => alerts.put(schedule.id, { to: 'channel', message: firingMessage(schedule, one) }),
+    say: (schedule, one) =>
+      alerts.put(schedule.id, {
+        to: 'channel',
+        message: firingMessage(schedule, one),
+        once: `firing ${one.plannedAt} ${one.end.kind}`,
+      }),
   });
   schedules.watch(driver.wake);
   return driver;

@@ -70,7 +70,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     if (!closed.ok || !closed.record) return false;
     await store.releasePipeline(record.runId);
     const snapshot = await readSnapshot(closed.record, store, rules, clock.now());
-    void emitter.emit({ kind: 'abandoned', snapshot, leftInFlight: 0 });
+    void emitter.emit({ kind: 'abandoned', snapshot, fence: closed.record.fence, leftInFlight: 0 });
     void noteState(snapshot, closed.record.fence, ports);
     return true;
   }

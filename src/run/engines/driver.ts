@@ -239,7 +239,7 @@ export async function driveRun(
     const saved = await saveLastState(async (halt, error) => {
       const storedIn = await storeOutside(halt, error);
       unsavedEnd = { ...ended(), unsaved: { stopFile: ports.stopFile, ...defined({ storedIn }) } };
-      return emitEnd(unsavedEnd, leftInFlight, ports, true);
+      return emitEnd(unsavedEnd, fence, leftInFlight, ports, true);
     });
     signals.end();
     const announced = unsavedEnd?.state.kind;
@@ -328,7 +328,7 @@ export async function driveRun(
     const snapshot = takeSnapshot(driving.run(), state, clock.now());
     const unsaved = wentBack ? { stopFile: ports.stopFile, ...defined({ storedIn }) } : undefined;
     const end = { ...snapshot, inFlight: leftInFlight, draining: false, ...defined({ unsaved }) };
-    await emitEnd(end, leftInFlight, ports, true);
+    await emitEnd(end, fence, leftInFlight, ports, true);
   }
 
   function halt(requested: Halt): void {
@@ -356,7 +356,7 @@ export async function announceEnd(
   ports: Pick<DriverPorts, 'emit' | 'store' | 'stateNotes'>,
   known?: RunState,
 ): Promise<void> {
-  await Promise.all([emitEnd(snapshot, leftInFlight, ports, false, known), noteState(snapshot, fence, ports)]);
+  await Promise.all([emitEnd(snapshot, fence, leftInFlight, ports, false, known), noteState(snapshot, fence, ports)]);
   await ports.store.markAnnounced(snapshot.runId);
 }
 
@@ -372,6 +372,7 @@ export async function noteState(
 
 const emitEnd = (
   snapshot: RunSnapshot,
+  fence: number,
   leftInFlight: number,
   ports: Pick<DriverPorts, 'emit'>,
   unwritten: boolean,
@@ -380,6 +381,7 @@ const emitEnd = (
   ports.emit({
     kind: endKindOf(snapshot.state),
     snapshot,
+    fence,
     leftInFlight,
     ...defined({ unwritten: unwritten || undefined, isKnown: known?.kind === snapshot.state.kind || undefined }),
   });

@@ -69,7 +69,7 @@ const storedSchema = z.object({
   during: z.string().exactOptional(),
   /** Of a direct message. */
   person: z.string().exactOptional(),
-  /** See Alert. */
+  /** See Alert. Absent in what an earlier version stored. */
   once: z.string().exactOptional(),
   text: z.string(),
   blocks: z.array(z.looseObject({ type: z.string(), block_id: z.string().exactOptional() })),
@@ -305,8 +305,8 @@ export function createAlertDelivery(ports: {
       };
       // One after the other, so that alerts arrive in the order in which things happened.
       const stored = lastPut.then(async () => {
-        const message = toStore(id, alert, await addressed(alert));
         const key = randomUUID();
+        const message = toStore(id, alert, await addressed(alert), key);
         await retryUntilAborted(retry, () => storeOrPost(message, key), loop.closed);
       });
       lastPut = stored.catch(() => {});
@@ -324,14 +324,19 @@ function onceIdOf(key: string, channel: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
-/** The alert as it is stored. */
-function toStore(id: string, alert: Parameters<AlertDelivery['put']>[1], message: Message): z.core.util.JSONType {
+/** The alert as it is stored. `key`: makes its posts one, also when it is stored and posted because nobody knows that it was stored. */
+function toStore(
+  id: string,
+  alert: Parameters<AlertDelivery['put']>[1],
+  message: Message,
+  key: string,
+): z.core.util.JSONType {
   const { text, blocks } = withinLimits(message);
   const hasButtons = blocks.some(({ type }) => type === 'actions');
   const during = 'during' in alert && alert.during !== undefined && hasButtons ? { during: alert.during } : {};
   const at = alert.to === 'edit' ? { at: { ...alert.at } } : {};
   const person = alert.to === 'direct' ? { person: alert.person } : {};
   const isEarly = 'isEarly' in alert && alert.isEarly ? { isEarly: true } : {};
-  const once = 'once' in alert && alert.once !== undefined ? { once: alert.once } : {};
-  return z.json().parse({ runId: id, to: alert.to, ...at, ...during, ...isEarly, ...person, ...once, text, blocks });
+  const once = ('once' in alert ? alert.once : undefined) ?? key;
+  return z.json().parse({ runId: id, to: alert.to, ...at, ...during, ...isEarly, ...person, once, text, blocks });
 }

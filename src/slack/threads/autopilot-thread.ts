@@ -109,7 +109,7 @@ export function createAutopilotThread(ports: {
           const about = { validation: validationOf(event.view), head: await readAuditHead() };
           const message = receiptMessage(record, event.run, about);
           const notify = { event: 'finished', starters: [record.by] } as const;
-          await alerts.put(record.id, { to: 'channel', message, notify });
+          await alerts.put(record.id, { to: 'channel', message, once: 'finished', notify });
           return liveMessages.show({ record, view: event.view });
         }
       }

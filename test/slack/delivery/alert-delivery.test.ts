@@ -336,4 +336,35 @@ describe('the delivery of alerts', () => {
     await clock.advance(0);
     await put;
   });
+
+  test.each([
+    ['stored, but the reply is lost', 'store'],
+    ['posted, but not stored, and the reply to the post is lost', 'post'],
+  ])('an alert that was %s has one id in all its posts', async (_, lost) => {
+    const ids: (string | undefined)[] = [];
+    const outbox = newOutbox();
+    let isFirst = true;
+    const { clock, delivery } = deliveryWith(
+      async (_channel, _text, _thread, onceId) => {
+        ids.push(onceId);
+        if (lost === 'post' && ids.length === 1) throw new Error('socket hang up');
+      },
+      {
+        ...outbox,
+        async put(message, at) {
+          if (!isFirst) return outbox.put(message, at);
+          isFirst = false;
+          if (lost === 'store') await outbox.put(message, at);
+          throw new Error('socket hang up');
+        },
+      },
+    );
+    delivery.start();
+    await Promise.all([delivery.put('r-1', alert('paused')), clock.advance(60_000)]);
+    await delivery.idle();
+    delivery.close();
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(1);
+    expect(ids[0]).toBeDefined();
+  });
 });

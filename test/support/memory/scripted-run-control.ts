@@ -89,6 +89,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
   const listeners = new Set<(event: RunEvent) => void | Promise<void>>();
   let run = options.firstRun;
   let next = 142;
+  let ends = 0;
   let refusal: Refusal | undefined;
   let failing: { method: string; error: Error } | undefined;
 
@@ -238,7 +239,8 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
     async becomes(state, change = {}) {
       if (!run || state.kind === 'planned' || state.kind === 'running') throw new Error('No such end of a run.');
       run = { ...run, ...change, state };
-      await emit({ kind: state.kind, snapshot: run, leftInFlight: 0 });
+      ends += 1;
+      await emit({ kind: state.kind, snapshot: run, fence: ends, leftInFlight: 0 });
     },
     emit,
     refuseNextPlan(why) {

@@ -288,7 +288,9 @@ export const events: readonly RunEvent[] = [
   { kind: 'draining', snapshot: run, why: 'fault', next: { kind: 'paused', because: { kind: 'fault', fault } } },
   ...runs.flatMap((snapshot): readonly RunEvent[] => {
     const { kind } = snapshot.state;
-    return kind === 'planned' || kind === 'running' ? [] : [{ kind, snapshot, leftInFlight: 3, unwritten: true }];
+    return kind === 'planned' || kind === 'running'
+      ? []
+      : [{ kind, snapshot, fence: 1, leftInFlight: 3, unwritten: true }];
   }),
 ];
 export const logging: readonly LoggingResult[] = [
