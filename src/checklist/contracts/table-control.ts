@@ -322,7 +322,7 @@ export type TableEvent =
       readonly kind: 'interrupted';
       readonly job: ApprovedJob;
       readonly because: ResumeRefusal;
-      /** Records done before; absent where nothing is stored about that. */
+      /** At least so many records were done before: the process may have died before it noted more. Absent where nothing is stored. */
       readonly done?: number;
       readonly next: Result<Approval, TableRefusal>;
     }

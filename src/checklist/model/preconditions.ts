@@ -115,7 +115,7 @@ export type UnmetPrecondition =
 
 export type PreconditionCheck =
   | { readonly kind: 'pass'; readonly overridden: readonly Override[] }
-  | { readonly kind: 'refuse'; readonly unmet: readonly UnmetPrecondition[] };
+  | { readonly kind: 'refuse'; readonly unmet: readonly UnmetPrecondition[]; readonly overridden: readonly Override[] };
 
 /** The step that an approver can override to replace a precondition; undefined when nobody can. */
 export function overridableStepOf({ reason }: UnmetPrecondition): OverridableStep | undefined {
@@ -190,7 +190,7 @@ export function checkPreconditions(
     overridden.push(override);
     return false;
   });
-  return left.length === 0 ? { kind: 'pass', overridden } : { kind: 'refuse', unmet: left };
+  return left.length === 0 ? { kind: 'pass', overridden } : { kind: 'refuse', unmet: left, overridden };
 }
 
 /** The unmet preconditions that an override of the step would cover; empty when they are met. */

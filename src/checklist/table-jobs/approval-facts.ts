@@ -116,8 +116,8 @@ export function createApprovalFacts(ports: ApprovalFactsPorts): ApprovalFacts {
     if (failedOnly) return succeed([]);
     const checked = await ports.preconditions(kind);
     if (checked.kind === 'pass') return succeed(checked.overridden);
-    // A missing backup has a refusal of its own, with the digest and the differences.
-    if (checked.unmet.every(({ fix }) => fix === 'backup')) return succeed([]);
+    // A missing backup has a refusal of its own, with the digest and the differences. The table of a flush that resumes differs from it.
+    if (checked.unmet.every(({ fix }) => fix === 'backup')) return succeed(checked.overridden);
     return refuse({ reason: 'preconditions', step: kind, unmet: checked.unmet });
   };
 

@@ -419,13 +419,14 @@ describe('what a refusal says', () => {
     ['nothing of a flush where no run was started', 'resume', { reset: { kind: 'flush', at: 7 } }, []],
   ])('names %s', (_what, step, changed, unmet) => {
     expect(checkPreconditions(step, ready(changed), rules)).toEqual(
-      unmet.length === 0 ? { kind: 'pass', overridden: [] } : { kind: 'refuse', unmet },
+      unmet.length === 0 ? { kind: 'pass', overridden: [] } : { kind: 'refuse', unmet, overridden: [] },
     );
   });
 
   test('without any fact the first thing that is missing of each kind, and what fixes it', () => {
     expect(checkPreconditions('flush', { now: NOW, codeSha256: 'code', overrides: [] }, rules)).toEqual({
       kind: 'refuse',
+      overridden: [],
       unmet: [
         { reason: 'no-backup', fix: 'backup' },
         { reason: 'quotas-unknown', fix: 'quotas' },
@@ -435,6 +436,7 @@ describe('what a refusal says', () => {
     });
     expect(checkPreconditions('flush', without('records'), rules)).toEqual({
       kind: 'refuse',
+      overridden: [],
       unmet: [{ reason: 'table-unread', fix: 'table' }],
     });
   });
@@ -442,6 +444,7 @@ describe('what a refusal says', () => {
   test('an unknown function is one unmet precondition, and says nothing about its code', () => {
     expect(checkPreconditions('flush', without('codeSha256', 'logging', 'sample'), rules)).toEqual({
       kind: 'refuse',
+      overridden: [],
       unmet: [{ reason: 'function-unknown', fix: 'status' }],
     });
   });

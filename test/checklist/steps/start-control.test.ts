@@ -70,7 +70,9 @@ function startsWith(
     {
       async preconditions(step, { keep } = {}): Promise<PreconditionCheck> {
         asked.push({ step, keep });
-        return flushed || keep ? { kind: 'pass', overridden: [] } : { kind: 'refuse', unmet: [...unmet] };
+        return flushed || keep
+          ? { kind: 'pass', overridden: [] }
+          : { kind: 'refuse', unmet: [...unmet], overridden: [] };
       },
       async keepRecords(by) {
         kept.push(by);

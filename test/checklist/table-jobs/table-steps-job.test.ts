@@ -55,20 +55,29 @@ describe('jobs on a real table', () => {
     await bot.listensTo('finished');
   });
 
-  test('A job whose process shuts down is resumed by another process', async () => {
-    const [bot, other] = [await startSteps(), await startSteps()];
-    await backup(bot);
-    const approval = await request(bot);
-    aws.turn({ addedLatencyMs: 40 });
-    await bot.steps.click(approval.id, yes);
-    await bot.listensTo('progress');
-    await bot.steps.shutDown();
-    aws.turn({ addedLatencyMs: 0 });
-    other.steps.standBy();
-    await other.listensTo('resumed');
-    await other.listensTo('finished');
-    expect(await inTable()).toBe(0);
-  });
+  test.each([
+    ['with every precondition', '0'],
+    ['with an override', '3'],
+  ])(
+    'A flush %s whose process shuts down after it deleted some records is resumed by another process',
+    async (_, images) => {
+      const settings = { SAMPLE_IMAGES: images, FLUSH_MAX_DIFFERENCE: '1' };
+      const [bot, other] = [await startSteps(settings), await startSteps(settings)];
+      await backup(bot);
+      if (images !== '0') await bot.checklist.override('sample', 'U2', 'no image came today');
+      const approval = await request(bot);
+      const before = await inTable();
+      aws.turn({ addedLatencyMs: 40 });
+      await bot.steps.click(approval.id, yes);
+      await expect.poll(inTable).toBeLessThan(before - 1);
+      await bot.steps.shutDown();
+      aws.turn({ addedLatencyMs: 0 });
+      other.steps.standBy();
+      await other.listensTo('resumed');
+      await other.listensTo('finished');
+      expect(await inTable()).toBe(0);
+    },
+  );
 
   test('A flush that is taken up after the time of its approval asks again, and then continues under the same maximum difference', async () => {
     const settings = { FLUSH_MAX_DIFFERENCE: '1' };

@@ -142,8 +142,8 @@ test('An interrupted job ends its message, and the request to continue it is pos
     'post C1 undefined: Approval needed: flush of `TimesheetOCR-dev`',
     'message of a-1-2 is 2.0',
     'a-1 is at 1.5',
-    'alert a-1 channel: :warning: The flush was interrupted after 312 records and does not continue without a new approval.',
-    expect.stringMatching(/^stored edit of 1.5: :warning: The flush was interrupted after 312 records/),
+    'alert a-1 channel: :warning: The flush was interrupted after at least 312 records and does not continue without a new approval.',
+    expect.stringMatching(/^stored edit of 1.5: :warning: The flush was interrupted after at least 312 records/),
   ]);
   const down = tableThread({ post: () => Promise.reject(new Error('no Slack')) });
   const event = { kind: 'interrupted', job, because, next: { ok: true, value: next } } as const;

@@ -236,7 +236,7 @@ const countDone = ({ work }: TableJob, { stage, done }: JobProgress): number =>
 export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupted' }>): Message {
   const { job, because, done, next } = event;
   return compose({
-    fact: `:warning: ${jobName(job)} was interrupted${done === undefined ? '' : ` after ${counted(done, 'record')}`} and does not continue without a new approval.`,
+    fact: `:warning: ${jobName(job)} was interrupted${done ? ` after at least ${counted(done, 'record')}` : ''} and does not continue without a new approval.`,
     lines: [
       'The bot restarted or lost its lease while it ran. Nothing is running now.',
       ...interruptionLines(because),

@@ -327,7 +327,7 @@ describe('messages of a job', () => {
     const expired = { reason: 'expired', at: NOW } as const;
     expect(interruptedMessage({ kind: 'interrupted', job, because: expired, done: 312, next }).text).toBe(
       [
-        ':warning: The flush was interrupted after 312 records and does not continue without a new approval.',
+        ':warning: The flush was interrupted after at least 312 records and does not continue without a new approval.',
         'The bot restarted or lost its lease while it ran. Nothing is running now.',
         `Its approval was valid until ${at(NOW, '09:00')}.`,
         'To continue, approve the new request in this channel. To leave it as it is, deny the request.',
