@@ -167,6 +167,8 @@ const worldSchema = z.strictObject({
     .strictObject({
       /** How many times faster than in AWS the waits of state machines pass: retry delays and Wait states. */
       speed: z.number().min(1).max(100_000).default(1),
+      /** Waits of a Wait state with SecondsPath pass as `clockAheadMs` is raised, whatever `speed` is: for a test with a clock of its own. */
+      waitsByClock: z.boolean().default(false),
       /** IAM actions that the role of the state machine lacks. */
       denied: z.array(z.string().regex(/^[a-z0-9-]+:[A-Za-z]+$/)).default([]),
       /** Step Functions may assume the role. */

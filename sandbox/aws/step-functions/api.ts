@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import { readJson, sendJson } from '../http.ts';
@@ -6,6 +7,7 @@ import type { World } from '../world.ts';
 import { describeChild, describeExecution, describeMapRun, listed, machineView, page } from './describe.ts';
 import { StepFunctionsError } from './errors.ts';
 import { createExecutions } from './executions.ts';
+import type { RunPorts } from './language/interpreter.ts';
 import { checkArn } from './names.ts';
 import { createStateMachines } from './state-machines.ts';
 import { createTaskCaller, type TaskServices } from './tasks.ts';
@@ -51,6 +53,9 @@ const historySchema = pageSchema.extend({
   includeExecutionData: z.boolean().default(true),
 });
 
+/** How often a wait that follows the clock looks at it, ms. */
+const CLOCK_POLL_MS = 2;
+
 /** Step Functions: the operations that a program uses to install a state machine, run it and steer its Map Runs. */
 export function createStepFunctions(ports: {
   readonly world: () => World;
@@ -60,7 +65,19 @@ export function createStepFunctions(ports: {
   const { world } = ports;
   const now = () => Date.now() + world().clockAheadMs;
   const machines = createStateMachines(now, world);
-  const executions = createExecutions({ now, world, s3: ports.s3, call: createTaskCaller(ports.services, world) });
+  const wait: RunPorts['wait'] = async (ms, signal) => {
+    const { speed, waitsByClock } = world().stepFunctions;
+    if (!waitsByClock) return void (await sleep(ms / speed, undefined, { signal }).catch(() => undefined));
+    const until = now() + ms;
+    while (now() < until && !signal.aborted) await sleep(CLOCK_POLL_MS);
+  };
+  const executions = createExecutions({
+    now,
+    wait,
+    world,
+    s3: ports.s3,
+    call: createTaskCaller(ports.services, world),
+  });
 
   function listExecutions(input: unknown): object {
     const asked = read(listExecutionsSchema, input);

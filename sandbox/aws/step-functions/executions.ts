@@ -27,7 +27,7 @@ export function createExecutions(ports: Omit<MapPorts, 'keep'>) {
     const { speed } = world().stepFunctions;
     const run = runMachine(prepare(machine.machine, speed), JSON.parse(execution.input), {
       now,
-      speed,
+      wait: ports.wait,
       context: execution.context(),
       log,
       call(resource, input, name) {

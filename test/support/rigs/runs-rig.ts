@@ -107,7 +107,7 @@ interface RunsRigOptions {
   readonly engine?: EngineKind;
 }
 
-/** The waits of the state machine pass as fast as the clock of the copies, roughly. */
+/** The delays of retries pass as fast as the clock of the copies, roughly. The waits that keep the pace follow that clock. */
 const MACHINE_SPEED = 100;
 
 /** Installs the state machine of this version of the bot. */
@@ -143,7 +143,7 @@ export async function startRunsRig(options: RunsRigOptions = {}): Promise<RunsRi
     AWS_SECRET_ACCESS_KEY: 'x',
   });
   if (options.engine === 'step-functions') {
-    aws.turn({ stepFunctions: { speed: MACHINE_SPEED } });
+    aws.turn({ stepFunctions: { speed: MACHINE_SPEED, waitsByClock: true } });
     await installStateMachine();
   }
   async function step(ms = STEP_MS): Promise<void> {

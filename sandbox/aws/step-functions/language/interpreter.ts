@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StateMachineDefinition } from 'aws-local-stepfunctions';
 import { z } from 'zod';
 import { isTooLarge, StateError, stopped, tooLargeResult } from '../errors.ts';
@@ -28,8 +27,8 @@ export interface MachineRun {
 
 export interface RunPorts {
   readonly now: () => number;
-  /** The speed with which the machine was prepared. */
-  readonly speed: number;
+  /** The time of a Wait state whose seconds are in its input. Resolves at once when the signal is aborted. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
   /** `$$.Execution` and `$$.StateMachine`. */
   readonly context: { readonly Execution: Readonly<Record<string, unknown>>; readonly [name: string]: unknown };
   /** Calls the resource of a task. @throws StateError */
@@ -69,9 +68,7 @@ export function runMachine(machine: Machine, input: unknown, ports: RunPorts): M
   async function waited(taskInput: unknown): Promise<null> {
     const asked = waitSchema.safeParse(taskInput);
     if (!asked.success) throw new StateError('States.Runtime', 'The seconds of a Wait state are not a whole number.');
-    await sleep((asked.data.Seconds * 1_000) / ports.speed, undefined, { signal: ending.signal }).catch(
-      () => undefined,
-    );
+    await ports.wait(asked.data.Seconds * 1_000, ending.signal);
     return null;
   }
   const tasks = [...statesOf(machine)].filter(([, { Type }]) => Type === 'Task');

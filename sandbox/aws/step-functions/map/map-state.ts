@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { World } from '../../world.ts';
 import { isTooLarge, StateError, stopped, tooLargeResult } from '../errors.ts';
 import type { Execution } from '../execution.ts';
-import { type Ending, type MachineRun, runMachine } from '../language/interpreter.ts';
+import { type Ending, type MachineRun, type RunPorts, runMachine } from '../language/interpreter.ts';
 import { type Machine, processorConfigOf, processorOf, type State } from '../language/machine.ts';
 import { prepare } from '../language/prepare.ts';
 import { childArn, mapRunArn } from '../names.ts';
@@ -29,6 +29,7 @@ const evaluatedSchema = z.looseObject({
 
 export interface MapPorts {
   readonly now: () => number;
+  readonly wait: RunPorts['wait'];
   readonly world: () => World;
   readonly s3: S3Client;
   readonly call: (resource: string, input: unknown) => Promise<unknown>;
@@ -190,7 +191,7 @@ async function select(
   const selected: unknown[] = [];
   for (const [Index, Value] of items.entries()) {
     const context = { ...execution.context(), Map: { Item: { Index, Value } } };
-    const ending = await runMachine(machine, input, { now: ports.now, speed: 1, context, call: ports.call }).ended;
+    const ending = await runMachine(machine, input, { ...ports, context }).ended;
     if (ending.kind !== 'succeeded')
       throw new StateError(
         'States.Runtime',
@@ -211,7 +212,7 @@ function childStarter(ports: MapPorts, execution: Execution, state: State, state
     if (prepared?.speed !== speed) prepared = { speed, machine: prepare(processor, speed) };
     const run = runMachine(prepared.machine, child.input, {
       now: ports.now,
-      speed,
+      wait: ports.wait,
       call: ports.call,
       log: isExpress ? undefined : child.log,
       context: {
