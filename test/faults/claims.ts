@@ -142,6 +142,8 @@ export const CLAIMS: readonly Claim[] = [
 export function createLongClaims(observed: Observed) {
   const done = new Map<string, number>();
   const said = new Set<string>();
+  /** When the bot said that a run begins or goes on. */
+  let beginnings: number[] = [];
   let halts: { readonly at: number; readonly text: string }[] = [];
   let checked = 0;
   return {
@@ -152,6 +154,7 @@ export function createLongClaims(observed: Observed) {
       // An edit of the message, for example of its buttons, does not say it again.
       if (halt !== undefined && !said.has(`${ts} ${halt}`)) halts.push({ at, text });
       said.add(`${ts} ${halt}`);
+      if (/Rescan r-\d+ (?:was resumed by|started)|The bot resumed Rescan/.test(text)) beginnings.push(at);
       const [, runId, count] = /Rescan (r-\d+) [^"]{0,80}?([\d,]+) of [\d,]+ done/.exec(text) ?? [];
       if (runId === undefined) return [];
       const key = `${runId} ${ts}`;
@@ -167,12 +170,17 @@ export function createLongClaims(observed: Observed) {
       const untrue: string[] = [];
       const { last } = await observed.world.invocations();
       for (const { at, text } of halts) {
-        checked += 1;
         const until = requests.find((request) => request > at) ?? Number.POSITIVE_INFINITY;
+        // A person resumed the run because of an earlier message about it, for example the one in the channel.
+        const asked = requests.findLast((request) => request <= at);
+        const began = beginnings.find((beginning) => asked !== undefined && beginning >= asked);
+        if (began !== undefined && began > at && began < until) continue;
+        checked += 1;
         const later = last.filter(({ startedAt }) => startedAt > at + HALT_MS && startedAt < until);
         if (later.length > 0) untrue.push(`${later.length} images started after this message: ${text.slice(0, 300)}`);
       }
       halts = [];
+      beginnings = [];
       return untrue;
     },
   };

@@ -37,7 +37,7 @@ export async function startTestSandbox(
 ): Promise<TestSandbox> {
   const folder = mkdtempSync(join(tmpdir(), 'rescan-test-'));
   const stopFile = join(folder, 'STOP_RESCAN');
-  const settings = { LEASE_SECONDS: '2', MESSAGE_EDIT_SECONDS: '1', MAX_IN_FLIGHT: '20', ...options.settings };
+  const settings = { LEASE_SECONDS: '6', MESSAGE_EDIT_SECONDS: '1', MAX_IN_FLIGHT: '20', ...options.settings };
   const logPath = join(folder, 'bot.log');
   const environment = {
     PATH: process.env.PATH,
