@@ -7,6 +7,7 @@ import type { EarlyAlerts } from '../../state/early-alerts.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
 import { type Chat, type MessageLocation, postInThreadOrChannel, type StoredMessage } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
+import { withTimeIfLate } from '../messages/kit/late.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { alertElsewhere } from '../messages/refusals/closed-channel.ts';
@@ -146,11 +147,12 @@ export function createAlertDelivery(ports: {
       onError(stored.error, `The alert ${entry.id} cannot be read. It stays in the outbox.`);
       return false;
     }
-    const { runId, to, at, during, isEarly, person, once, ...message } = stored.data;
+    const { runId, to, at, during, isEarly, person, once, ...written } = stored.data;
     const onceKey = once === undefined ? entry.id : `${runId} ${once}`;
+    if (to === 'edit') return at === undefined || (await edit(at, written));
+    if (to === 'early') return endEarly(runId, written);
+    const message = withTimeIfLate(written, entry.at, clock.now());
     if (to === 'direct') return person === undefined || (await postDirectly(person, message, onceKey));
-    if (to === 'edit') return at === undefined || (await edit(at, message));
-    if (to === 'early') return endEarly(runId, message);
     const notePlace = async (place: MessageLocation) => {
       if (isEarly) await noteEarly(runId, place);
       if (during !== undefined) await ports.buttons.note(place, message, { id: runId, state: during });
@@ -275,8 +277,7 @@ export function createAlertDelivery(ports: {
    * The control table may be unavailable, and the alert may be about just that: an alert that cannot be stored is posted
    * directly. When Slack refuses too, both are retried.
    */
-  async function storeOrPost(message: z.core.util.JSONType, key: string): Promise<void> {
-    const at = clock.now();
+  async function storeOrPost(message: z.core.util.JSONType, key: string, at: number): Promise<void> {
     try {
       own.add(await outbox.put(message, at));
       loop.wake();
@@ -303,11 +304,12 @@ export function createAlertDelivery(ports: {
         random,
         onError: (error: unknown) => onError(error, 'An alert is neither stored nor posted. It will be retried.'),
       };
+      const at = clock.now();
       // One after the other, so that alerts arrive in the order in which things happened.
       const stored = lastPut.then(async () => {
         const key = randomUUID();
         const message = toStore(id, alert, await addressed(alert), key);
-        await retryUntilAborted(retry, () => storeOrPost(message, key), loop.closed);
+        await retryUntilAborted(retry, () => storeOrPost(message, key, at), loop.closed);
       });
       lastPut = stored.catch(() => {});
       return stored;

@@ -215,6 +215,35 @@ describe('the delivery of alerts', () => {
     delivery.close();
   });
 
+  test.each([
+    ['stored', newOutbox],
+    ['not stored', brokenOutbox],
+  ])(
+    'an alert that was %s and is posted after an outage of ten minutes says when it was written',
+    async (_, outbox) => {
+      let isDown = true;
+      const { clock, posted, delivery, blocks } = deliveryWith(async () => {
+        if (isDown) throw new Error('Slack is down');
+      }, outbox());
+      const writtenAt = clock.now();
+      delivery.start();
+      const put = delivery.put('r-1', alert('paused'));
+      await clock.advance(600_000);
+      isDown = false;
+      await clock.advance(60_000);
+      await put;
+      await delivery.put('r-1', alert('resumed'));
+      await clock.advance(1_000);
+      delivery.close();
+      expect(posted).toHaveLength(2);
+      expect(posted[0]).toMatch(/^C0TIMESHEET both This is from <!date\^\d+\^\{time\}\|\d\d:\d\d UTC>, 1\d min ago\./);
+      expect(posted[0]).toContain(`<!date^${Math.floor(writtenAt / 1_000)}^`);
+      expect(posted[0]).toMatch(/\npaused$/);
+      expect(blocks[0]).toMatchObject({ type: 'context' });
+      expect(posted[1]).toBe('C0TIMESHEET both resumed');
+    },
+  );
+
   test('an alert of a channel that refuses the bot goes to another configured channel, with the reason', async () => {
     let isArchived = true;
     const { clock, posted, delivery } = deliveryWith(async (channel) => {
@@ -319,7 +348,7 @@ describe('the delivery of alerts', () => {
       if (isDown) throw new Error('Slack is down');
     }, brokenOutbox());
     const puts = Promise.all([delivery.put('r-1', alert('first')), delivery.put('r-1', alert('second'))]);
-    await clock.advance(60_000);
+    await clock.advance(40_000);
     expect(posted).toEqual([]);
     isDown = false;
     await clock.advance(10_000);
