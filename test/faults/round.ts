@@ -16,6 +16,11 @@ const WITHIN_MS = 90_000;
 const PATIENCE_MS = 20_000;
 /** How often a person asks again for work that ended without an effect. */
 const MOST_REQUESTS = 4;
+/** The answer to a request while an earlier one is carried out. */
+const IN_PROGRESS = /is in progress\. Only one can run at a time/;
+class InProgressError extends Error {
+  override readonly name = 'InProgressError';
+}
 
 export const FAST = {
   latencyMs: { min: 50, max: 300 },
@@ -256,6 +261,13 @@ export async function startRound(
       throw new Error(`${cause instanceof Error ? cause.message : cause}\n${await texts()}`, { cause });
     });
 
+  /** @throws InProgressError where the bot answers that what is asked for is in progress */
+  async function answer(what: RegExp): Promise<SeenMessage> {
+    const found = await sees(new RegExp(`${what.source}|${IN_PROGRESS.source}`), typedAfter);
+    if (!what.test(wholeText(found))) throw new InProgressError(wholeText(found));
+    return found;
+  }
+
   const round: Round = {
     here,
     pipeline,
@@ -269,10 +281,10 @@ export async function startRound(
       const all = [...(await people.messages()), ...(await people.ephemerals())];
       typedAfter = all.reduce((newest, { ts }) => (ts > newest ? ts : newest), '');
     },
-    answer: (what) => sees(what, typedAfter),
+    answer,
     hasSeen: async (what) => (await newest(what)) !== undefined,
     async approve(what) {
-      const asked = await sees(what, typedAfter);
+      const asked = await answer(what);
       approved.add(asked.ts);
       await people.click('approver', asked.ts, buttonOf(asked, /approve/));
     },
@@ -312,7 +324,10 @@ export async function startRound(
         if (requests === MOST_REQUESTS) throw new Error(`${work.name} was never done:\n${await texts()}`);
         since = end?.ts ?? since;
         requested.push(Date.now());
-        await withTexts(work.askAgain ?? work.ask);
+        await withTexts(work.askAgain ?? work.ask).catch((error: Error) => {
+          // It went on by itself while the person asked again.
+          if (!(error.cause instanceof InProgressError)) throw error;
+        });
       }
     },
     async end() {
