@@ -15,7 +15,8 @@ export function askBeforeSending<I extends object, O extends object>(
 ): void {
   stack.add(
     (next) => (args) => {
-      if (!maySend()) throw new NotSentError('The request was not sent: this process lost the lease.');
+      if (!maySend())
+        throw new NotSentError('The request was not sent: this process does not hold the lease at this moment.');
       return next(args);
     },
     { step: 'deserialize', priority: 'low', name: 'maySend' },

@@ -143,18 +143,21 @@ export function createLongClaims(observed: Observed) {
   const done = new Map<string, number>();
   const said = new Set<string>();
   /** When the bot said that a run begins or goes on. */
-  let beginnings: number[] = [];
-  let halts: { readonly at: number; readonly text: string }[] = [];
+  let beginnings: { readonly at: number; readonly runId: string }[] = [];
+  let halts: { readonly runId: string; readonly at: number; readonly text: string }[] = [];
   let checked = 0;
   return {
     checked: () => checked,
     note({ ts, text }: Said, at: number): readonly string[] {
       invokedBefore(observed, text);
-      const [halt] = /Rescan r-\d+ (?:was paused by|was stopped|is paused|stopped itself)/.exec(text) ?? [];
+      const [halt, halted = ''] =
+        /Rescan (r-\d+) (?:was paused by|was stopped|is paused|stopped itself)/.exec(text) ?? [];
       // An edit of the message, for example of its buttons, does not say it again.
-      if (halt !== undefined && !said.has(`${ts} ${halt}`)) halts.push({ at, text });
+      if (halt !== undefined && !said.has(`${ts} ${halt}`)) halts.push({ at, runId: halted, text });
       said.add(`${ts} ${halt}`);
-      if (/Rescan r-\d+ (?:was resumed by|started)|The bot resumed Rescan/.test(text)) beginnings.push(at);
+      const [, began] = /Rescan (r-\d+) (?:was resumed by|started|by itself)/.exec(text) ?? [];
+      if (began !== undefined && !said.has(`${ts} begins`)) beginnings.push({ at, runId: began });
+      if (began !== undefined) said.add(`${ts} begins`);
       const [, runId, count] = /Rescan (r-\d+) [^"]{0,80}?([\d,]+) of [\d,]+ done/.exec(text) ?? [];
       if (runId === undefined) return [];
       const key = `${runId} ${ts}`;
@@ -169,11 +172,12 @@ export function createLongClaims(observed: Observed) {
     async settle(requests: readonly number[]): Promise<readonly string[]> {
       const untrue: string[] = [];
       const { last } = await observed.world.invocations();
-      for (const { at, text } of halts) {
+      for (const { at, runId, text } of halts) {
         const until = requests.find((request) => request > at) ?? Number.POSITIVE_INFINITY;
-        // A person resumed the run because of an earlier message about it, for example the one in the channel.
+        // A person resumed the run because of an earlier message about this halt, for example the one in the channel.
         const asked = requests.findLast((request) => request <= at);
-        const began = beginnings.find((beginning) => asked !== undefined && beginning >= asked);
+        const isKnown = asked !== undefined && halts.some((halt) => halt.runId === runId && halt.at < asked);
+        const began = beginnings.find((beginning) => isKnown && beginning.runId === runId && beginning.at >= asked)?.at;
         if (began !== undefined && began > at && began < until) continue;
         checked += 1;
         const later = last.filter(({ startedAt }) => startedAt > at + HALT_MS && startedAt < until);

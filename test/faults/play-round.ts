@@ -104,9 +104,11 @@ function repeatedIn(posts: readonly Post[]): readonly string[] {
     for (const { isBroadcast, text } of thread) {
       if (/ was resumed by /.test(text)) said = new Set();
       if (!isBroadcast) continue;
-      if (said.has(text))
+      // A repetition may be late, and says so.
+      const fact = text.replace(/^This is from [^\n]*\n/, '');
+      if (said.has(fact))
         repeated.push(`${text}\nIn its thread: ${thread.map((post) => post.text.slice(0, 60)).join(' · ')}`);
-      said.add(text);
+      said.add(fact);
     }
   }
   return repeated;

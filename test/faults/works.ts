@@ -116,12 +116,17 @@ const resumeOr = (askFor: (round: Round) => Promise<void>) => async (round: Roun
   const answer = await round.answer(/There is no run|resumed|is running|is complete/);
   if (!/There is no run/.test(wholeText(answer))) return;
   // It may have ended meanwhile, and its message comes after the answer.
-  for (let waits = 0; waits < 50; waits += 1) {
-    if (await round.hasSeen(COMPLETE)) return;
+  if (!(await comes(round, COMPLETE, 5_000))) await askFor(round);
+};
+
+/** Whether the message comes within `ms`. */
+async function comes(round: Round, what: RegExp, ms: number): Promise<boolean> {
+  for (const until = Date.now() + ms; Date.now() < until; ) {
+    if (await round.hasSeen(what)) return true;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  await askFor(round);
-};
+  return false;
+}
 
 /** The keys with which the test of failure logging invokes the function. */
 const OF_LOGGING_TEST = /^(?:INVALID_IMAGE-.*)?$/;
@@ -250,7 +255,14 @@ export const autopilot: Work = {
     const plan = await round.answer(/The autopilot would do the whole rescan/);
     await round.here.people.click('operator', plan.ts, buttonOf(plan, /autopilot_start/));
   },
-  afterwards: (round) => round.approve(/Approval needed: flush/),
+  async afterwards(round) {
+    // The press of the button may have been lost with the process: then the person asks again.
+    if (await comes(round, /Approval needed: flush/, 100_000)) await round.approve(/Approval needed: flush/);
+  },
+  async askAgain(round) {
+    await autopilot.ask(round);
+    await round.approve(/Approval needed: flush/);
+  },
   spanMs: 5_000,
   patienceMs: 120_000,
   done: /The autopilot has finished/,

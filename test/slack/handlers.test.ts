@@ -176,7 +176,7 @@ describe('the tables of commands, buttons and forms', () => {
             ? []
             : [
                 alertOf(
-                  { kind: state.kind, snapshot: runSnapshot({ state }), fence: 1, leftInFlight: 0 },
+                  { kind: state.kind, snapshot: runSnapshot({ state }), drive: 'd-1', leftInFlight: 0 },
                   { resumesByItself: false },
                 ),
               ],

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, settle, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -69,12 +70,13 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
   async function takeOver(runId: string, seen?: RunRecord): Promise<TakenOver> {
     const taken = await lease.acquire();
     if (!taken.ok) return { holder: taken.holder, waitMs: taken.waitMs };
-    const set = { fence: taken.fence };
-    const isNewer = { lessThan: set };
+    const { fence } = taken;
+    const set = { fence, driveId: randomUUID() };
+    const isNewer = { lessThan: { fence } };
     const cleared =
       seen && (await store.change(runId, { set, remove: REQUESTS }, { ...isNewer, ...sameRequests(seen) }));
     const marked = cleared?.ok ? cleared : await store.change(runId, { set }, isNewer);
-    if (marked.ok && marked.record) return { fence: taken.fence, record: marked.record };
+    if (marked.ok && marked.record) return { fence, record: marked.record };
     await lease.release();
     return { holder: 'another copy of the bot' };
   }

@@ -80,7 +80,7 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
       if (!changed.record) return;
       const snapshot = await readSnapshot(changed.record, store, rules, clock.now());
       // Under the lease: a process that finds an end which is not announced, and nobody at work, announces it.
-      if (changed.ok) await announceEnd(snapshot, taken.fence, 0, ports);
+      if (changed.ok) await announceEnd(snapshot, changed.record, 0, ports);
       return succeed(snapshot);
     } finally {
       await lease.release();

@@ -8,7 +8,7 @@ import { isActive } from '../model/run.ts';
 import type { Refusal, RunControl, RunLocation } from '../model/run-control.ts';
 import type { EngineKind, PaceSetting, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from '../plan/planner.ts';
-import { inState, type RunRecord } from '../store/run-store.ts';
+import { driveOf, inState, type RunRecord } from '../store/run-store.ts';
 import { createDriving } from './driving.ts';
 import { createHalting, REQUEST_TIMEOUT_MS } from './halting.ts';
 import { createStandbyCheck, type StandbyRules } from './standby.ts';
@@ -70,7 +70,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     if (!closed.ok || !closed.record) return false;
     await store.releasePipeline(record.runId);
     const snapshot = await readSnapshot(closed.record, store, rules, clock.now());
-    void emitter.emit({ kind: 'abandoned', snapshot, fence: closed.record.fence, leftInFlight: 0 });
+    void emitter.emit({ kind: 'abandoned', snapshot, drive: driveOf(closed.record), leftInFlight: 0 });
     void noteState(snapshot, closed.record.fence, ports);
     return true;
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { isTransient } from '../../lib/async/backoff.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { FoundStops } from '../../state/stops/stored-stops.ts';
@@ -70,7 +71,11 @@ export function createStandbyCheck(
     const fault = setBackFault(runId, true);
     const paused: RunState = { kind: 'paused', because: { kind: 'fault', fault } };
     const fence = driving.knownFence(runId) + 1;
-    await store.change(runId, { set: { state: paused, unannounced: true, fence } }, inState(state.kind));
+    await store.change(
+      runId,
+      { set: { state: paused, unannounced: true, fence, driveId: randomUUID() } },
+      inState(state.kind),
+    );
   }
 
   async function announceIfDue(runId: string | undefined): Promise<void> {
@@ -81,7 +86,7 @@ export function createStandbyCheck(
     try {
       const now = await store.read(record.runId);
       if (now && isUnannounced(now))
-        await announceEnd(await readSnapshot(now, store, rules, clock.now()), now.fence, 0, ports);
+        await announceEnd(await readSnapshot(now, store, rules, clock.now()), now, 0, ports);
     } finally {
       await lease.release();
     }

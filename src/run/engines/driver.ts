@@ -9,6 +9,7 @@ import { engineOf } from '../model/run-control.ts';
 import type { EngineKind, OutcomeRecord, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { type Checkpoint, encodeCheckpoint } from '../store/checkpoint.ts';
 import {
+  driveOf,
   FencedError,
   inState,
   type JournalChunk,
@@ -93,6 +94,7 @@ export async function driveRun(
 ): Promise<DrivenRun> {
   const { clock, store, lease } = ports;
   const { runId } = record;
+  const drive = driveOf(record);
   const isFresh = how.by !== undefined;
   const { run: stored, rerunning } = await readLiveRun(record, store, rules, clock.now(), isFresh);
   const before = stored.totals.repeats ?? 0;
@@ -239,7 +241,7 @@ export async function driveRun(
     const saved = await saveLastState(async (halt, error) => {
       const storedIn = await storeOutside(halt, error);
       unsavedEnd = { ...ended(), unsaved: { stopFile: ports.stopFile, ...defined({ storedIn }) } };
-      return emitEnd(unsavedEnd, fence, leftInFlight, ports, true);
+      return emitEnd(unsavedEnd, drive, leftInFlight, ports, true);
     });
     signals.end();
     const announced = unsavedEnd?.state.kind;
@@ -255,7 +257,7 @@ export async function driveRun(
       if (announced === lastState().kind) {
         await noteState(ended(), fence, ports);
         await store.markAnnounced(runId);
-      } else await announceEnd(ended(), fence, leftInFlight, ports, known);
+      } else await announceEnd(ended(), record, leftInFlight, ports, known);
     } finally {
       await lease.release();
     }
@@ -328,7 +330,7 @@ export async function driveRun(
     const snapshot = takeSnapshot(driving.run(), state, clock.now());
     const unsaved = wentBack ? { stopFile: ports.stopFile, ...defined({ storedIn }) } : undefined;
     const end = { ...snapshot, inFlight: leftInFlight, draining: false, ...defined({ unsaved }) };
-    await emitEnd(end, fence, leftInFlight, ports, true);
+    await emitEnd(end, drive, leftInFlight, ports, true);
   }
 
   function halt(requested: Halt): void {
@@ -346,17 +348,20 @@ export async function driveRun(
 const isSetBack = (halt: Halt): boolean => halt.kind === 'fault' && halt.fault.reason === 'control-table';
 
 /**
- * Announces the end of a drive with `fence`, and notes it in the control bucket and on the record. `known`: the state that
+ * Announces the end of the last drive of `record`, and notes it in the control bucket and on the record. `known`: the state that
  * people know of.
  */
 export async function announceEnd(
   snapshot: RunSnapshot,
-  fence: number,
+  record: RunRecord,
   leftInFlight: number,
   ports: Pick<DriverPorts, 'emit' | 'store' | 'stateNotes'>,
   known?: RunState,
 ): Promise<void> {
-  await Promise.all([emitEnd(snapshot, fence, leftInFlight, ports, false, known), noteState(snapshot, fence, ports)]);
+  await Promise.all([
+    emitEnd(snapshot, driveOf(record), leftInFlight, ports, false, known),
+    noteState(snapshot, record.fence, ports),
+  ]);
   await ports.store.markAnnounced(snapshot.runId);
 }
 
@@ -372,7 +377,7 @@ export async function noteState(
 
 const emitEnd = (
   snapshot: RunSnapshot,
-  fence: number,
+  drive: string,
   leftInFlight: number,
   ports: Pick<DriverPorts, 'emit'>,
   unwritten: boolean,
@@ -381,7 +386,7 @@ const emitEnd = (
   ports.emit({
     kind: endKindOf(snapshot.state),
     snapshot,
-    fence,
+    drive,
     leftInFlight,
     ...defined({ unwritten: unwritten || undefined, isKnown: known?.kind === snapshot.state.kind || undefined }),
   });

@@ -293,8 +293,8 @@ export type RunEvent =
   | {
       readonly kind: 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
       readonly snapshot: RunSnapshot;
-      /** Of the drive that ended. A drive ends once, although its end may be reported again: after a crash, or by another process. */
-      readonly fence: number;
+      /** Names the drive that ended. It ends once, although its end may be reported again: after a crash, or by another process. */
+      readonly drive: string;
       readonly leftInFlight: number;
       /** The state could not be saved: the control table still has the one before. */
       readonly unwritten?: boolean;

@@ -67,6 +67,8 @@ const recordSchema = z.object({
   paceSetting: paceSettingSchema,
   /** Names the process that may write. Each process that takes over the run raises it. */
   fence: z.number(),
+  /** Names the drive with this fence: an earlier state of the control table brings a fence back, but no id. Absent before the first drive. */
+  driveId: z.string().optional(),
   checkpoint: z.string().optional(),
   /** Set by hand or by another copy of the bot. Any value except false, "" and 0 stops the run; "now" does not wait. */
   stop: z.unknown().optional(),
@@ -86,6 +88,10 @@ const recordSchema = z.object({
   unannounced: z.boolean().optional(),
 });
 export type RunRecord = z.infer<typeof recordSchema>;
+
+/** Names the last drive of a run, as no other one is named: of any run, in any pipeline. */
+export const driveOf = ({ driveId, fence, runId, plan }: RunRecord): string =>
+  driveId ?? `${runId} ${plan.plannedAt} ${fence}`;
 
 /** A change of a record whose state is also there as `stateKind`, for conditions. */
 function withStateKind(set: Record<string, unknown>): Record<string, unknown> {

@@ -70,6 +70,8 @@ const storedSchema = z.object({
   during: z.string().exactOptional(),
   /** Of a direct message. */
   person: z.string().exactOptional(),
+  /** When it was made, epoch ms. It may be stored later. Absent in what an earlier version stored. */
+  writtenAt: z.number().exactOptional(),
   /** See Alert. Absent in what an earlier version stored. */
   once: z.string().exactOptional(),
   text: z.string(),
@@ -147,15 +149,17 @@ export function createAlertDelivery(ports: {
       onError(stored.error, `The alert ${entry.id} cannot be read. It stays in the outbox.`);
       return false;
     }
-    const { runId, to, at, during, isEarly, person, once, ...written } = stored.data;
+    const { runId, to, at, during, isEarly, person, once, writtenAt, ...written } = stored.data;
     const onceKey = once === undefined ? entry.id : `${runId} ${once}`;
     if (to === 'edit') return at === undefined || (await edit(at, written));
     if (to === 'early') return endEarly(runId, written);
-    const message = withTimeIfLate(written, entry.at, clock.now());
+    const message = withTimeIfLate(written, writtenAt ?? entry.at, clock.now());
     if (to === 'direct') return person === undefined || (await postDirectly(person, message, onceKey));
     const notePlace = async (place: MessageLocation) => {
       if (isEarly) await noteEarly(runId, place);
-      if (during !== undefined) await ports.buttons.note(place, message, { id: runId, state: during });
+      // A repeated post finds the message as it was posted first.
+      const shown = withTimeIfLate(written, writtenAt ?? entry.at, Number(place.ts) * 1_000);
+      if (during !== undefined) await ports.buttons.note(place, shown, { id: runId, state: during });
     };
     const location = await ports.findLocation(runId);
     const channel = location?.channel ?? ports.channels[0] ?? '';
@@ -277,7 +281,8 @@ export function createAlertDelivery(ports: {
    * The control table may be unavailable, and the alert may be about just that: an alert that cannot be stored is posted
    * directly. When Slack refuses too, both are retried.
    */
-  async function storeOrPost(message: z.core.util.JSONType, key: string, at: number): Promise<void> {
+  async function storeOrPost(message: z.core.util.JSONType, key: string): Promise<void> {
+    const at = clock.now();
     try {
       own.add(await outbox.put(message, at));
       loop.wake();
@@ -304,12 +309,12 @@ export function createAlertDelivery(ports: {
         random,
         onError: (error: unknown) => onError(error, 'An alert is neither stored nor posted. It will be retried.'),
       };
-      const at = clock.now();
+      const writtenAt = clock.now();
       // One after the other, so that alerts arrive in the order in which things happened.
       const stored = lastPut.then(async () => {
         const key = randomUUID();
-        const message = toStore(id, alert, await addressed(alert), key);
-        await retryUntilAborted(retry, () => storeOrPost(message, key, at), loop.closed);
+        const message = toStore(id, alert, await addressed(alert), { key, writtenAt });
+        await retryUntilAborted(retry, () => storeOrPost(message, key), loop.closed);
       });
       lastPut = stored.catch(() => {});
       return stored;
@@ -331,7 +336,7 @@ function toStore(
   id: string,
   alert: Parameters<AlertDelivery['put']>[1],
   message: Message,
-  key: string,
+  { key, writtenAt }: { readonly key: string; readonly writtenAt: number },
 ): z.core.util.JSONType {
   const { text, blocks } = withinLimits(message);
   const hasButtons = blocks.some(({ type }) => type === 'actions');
@@ -340,5 +345,7 @@ function toStore(
   const person = alert.to === 'direct' ? { person: alert.person } : {};
   const isEarly = 'isEarly' in alert && alert.isEarly ? { isEarly: true } : {};
   const once = ('once' in alert ? alert.once : undefined) ?? key;
-  return z.json().parse({ runId: id, to: alert.to, ...at, ...during, ...isEarly, ...person, once, text, blocks });
+  return z
+    .json()
+    .parse({ runId: id, to: alert.to, ...at, ...during, ...isEarly, ...person, once, writtenAt, text, blocks });
 }

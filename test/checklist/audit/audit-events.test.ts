@@ -34,7 +34,7 @@ const counts = '5 processed, 2 rejected, 1 failed of 10 images';
 const network = { reason: 'network', message: 'no network', fix: 'Wait.' } as const;
 const person = { kind: 'person', by: 'U2' } as const;
 const [warning] = warnings;
-const ended = (state: typeof snapshot.state) => ({ snapshot: { ...snapshot, state }, fence: 1, leftInFlight: 0 });
+const ended = (state: typeof snapshot.state) => ({ snapshot: { ...snapshot, state }, drive: 'd-1', leftInFlight: 0 });
 
 const RUNS: Expected<RunEvent> = {
   started: [[{ kind: 'started', snapshot }, 'U1: begun: 10 images']],

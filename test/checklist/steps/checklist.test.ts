@@ -32,11 +32,11 @@ describe('a checklist', () => {
     const snapshot = runSnapshot({ runId: 'r-0007', state: { kind: 'running' }, startedAt: clock.now() });
     await checklist.onRunEvent({ kind: 'started', snapshot });
     const completed = { ...snapshot, state: { kind: 'completed' } } as const;
-    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, fence: 1, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, drive: 'd-1', leftInFlight: 0 });
     expect(await checklist.openId()).toBeUndefined();
     expect(await checklist.view()).toMatchObject({ id: 'c-0001', outcome: { kind: 'completed', runId: 'r-0007' } });
     // The event comes twice, as after a crash: nothing changes.
-    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, fence: 1, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, drive: 'd-1', leftInFlight: 0 });
     expect(await checklist.ensureOpen('U1')).toBe('c-0002');
   });
 
@@ -46,7 +46,7 @@ describe('a checklist', () => {
     const { totals, ...running } = runSnapshot({ runId: 'r-0007', state: { kind: 'running' }, startedAt: clock.now() });
     await checklist.onRunEvent({ kind: 'started', snapshot: { ...running, totals } });
     const snapshot = { ...running, state: { kind: 'completed' }, totals: { ...totals, noRows: 54 } } as const;
-    await checklist.onRunEvent({ kind: 'completed', snapshot, fence: 1, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot, drive: 'd-1', leftInFlight: 0 });
     const view = await checklist.view();
     expect(view.outcome).toEqual({ kind: 'completed', runId: 'r-0007', failed: ['rescan'] });
     expect(view.steps.find(({ step }) => step === 'rescan')).toMatchObject({
@@ -68,7 +68,7 @@ describe('a checklist', () => {
     expect(await checklist.openId()).toBeUndefined();
     await checklist.ensureOpen('U1');
     await checklist.onRunEvent({ kind: 'started', snapshot });
-    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, fence: 1, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, drive: 'd-1', leftInFlight: 0 });
     expect(await open({ currentRun: async () => completed }).openId()).toBe('c-0001');
     expect((await checklist.view()).steps.find(({ step }) => step === 'rescan')?.state).toBe('to-do');
   });
@@ -95,7 +95,7 @@ describe('a checklist', () => {
     const snapshot = runSnapshot({ runId: 'r-0007', startedAt: clock.now() });
     await checklist.onRunEvent({ kind: 'started', snapshot });
     const completed = { ...snapshot, state: { kind: 'completed' } } as const;
-    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, fence: 1, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, drive: 'd-1', leftInFlight: 0 });
     const found = { kind: 'validate', verdict: 'good' } as const;
     await store.setStep('c-0001', { step: 'validate', state: 'done', by: 'U1', at: clock.now(), found });
     const view = await open({ currentRun: async () => completed }).view();

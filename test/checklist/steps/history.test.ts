@@ -21,7 +21,7 @@ function rig() {
     const snapshot = runSnapshot({ runId, state: { kind: 'running' }, startedAt, ...(isPartial && { isPartial }) });
     await checklist.onRunEvent({ kind: 'started', snapshot });
     const completed = { ...snapshot, state: { kind: 'completed' } } as const;
-    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, fence: 1, leftInFlight: 0 });
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, drive: 'd-1', leftInFlight: 0 });
     return runId;
   }
   const listed = async (limit = 10) =>

@@ -51,6 +51,25 @@ test('a run has its last state for whoever hears of its end', async () => {
   expect(read).toEqual(['stopped']);
 });
 
+test('an end that its process could not note as announced is announced by another copy as the same end', async () => {
+  const [driver, other] = [await rig.copy(), await rig.copy()];
+  const drives: string[] = [];
+  for (const copy of [driver, other])
+    copy.runs.watch((event) => {
+      if (event.kind !== 'stopped') return;
+      drives.push(event.drive);
+      if (copy === driver) driver.kill();
+    });
+  await rig.start(driver, { pace: SLOW });
+  await rig.untilDone(driver, 3);
+  void driver.runs.stop('U9', { now: false });
+  await rig.until(() => (drives.length === 1 ? true : undefined));
+  other.runs.standBy();
+  await other.listensTo('stopped');
+  expect(drives).toEqual([drives[0], drives[0]]);
+  expect(drives[0]).toMatch(/^[0-9a-f]{8}-/);
+});
+
 describe('a run that is stopped and waits for images in flight', () => {
   async function draining() {
     const [driver, other] = [await rig.copy(), await rig.copy()];

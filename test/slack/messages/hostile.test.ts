@@ -41,8 +41,8 @@ function messagesWith(text: string): Message[] {
     state: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
   });
   const alerts = [
-    alertOf({ kind: 'tripped', snapshot: tripped, fence: 1, leftInFlight: 0 }, { resumesByItself: true }),
-    alertOf({ kind: 'paused', snapshot: faulty, fence: 1, leftInFlight: 0 }, { resumesByItself: true }),
+    alertOf({ kind: 'tripped', snapshot: tripped, drive: 'd-1', leftInFlight: 0 }, { resumesByItself: true }),
+    alertOf({ kind: 'paused', snapshot: faulty, drive: 'd-1', leftInFlight: 0 }, { resumesByItself: true }),
     alertOf({ kind: 'first-failure', snapshot: run, ...failure, requestId: text }, { resumesByItself: true }),
     alertOf(
       { kind: 'connection-broken', snapshot: run, key: text, attempt: 1, message: text, next: 'retry', others: 0 },

@@ -87,7 +87,10 @@ const view = checklistView(
 const state = { run, approvals: [], view, machineAheadMs: 0 };
 const running = runSnapshot({ ...run, state: { kind: 'running' } });
 
-const completed = alertOf({ kind: 'completed', snapshot: run, fence: 1, leftInFlight: 0 }, { resumesByItself: false });
+const completed = alertOf(
+  { kind: 'completed', snapshot: run, drive: 'd-1', leftInFlight: 0 },
+  { resumesByItself: false },
+);
 if (!completed) throw new Error('A completed run is announced.');
 
 /** What a person reads, as one line without formatting. */

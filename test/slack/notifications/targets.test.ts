@@ -112,21 +112,21 @@ test.each([
   ['an interruption that needs a person', 'interrupted', { kind: 'interrupted' }, 'fault'],
   ['a completion', 'completed', { kind: 'completed' }, 'finished'],
 ] as const)('%s is announced as the event that it is', (_name, kind, state, event) => {
-  expect(noticeOf({ kind, snapshot: runSnapshot({ state }), fence: 1, leftInFlight: 0 })?.event).toBe(event);
+  expect(noticeOf({ kind, snapshot: runSnapshot({ state }), drive: 'd-1', leftInFlight: 0 })?.event).toBe(event);
 });
 
 test('a trip with images in progress notifies at once, and its end mentions nobody a second time', () => {
   const draining = { kind: 'draining', why: 'trip', next: trip, snapshot: runSnapshot({ inFlight: 6 }) } as const;
   expect(noticeOf(draining)).toEqual({ event: 'trip', starters: ['U0OPERATOR'] });
   const snapshot = runSnapshot({ state: trip });
-  const notice = noticeOf({ kind: 'tripped', snapshot, fence: 1, leftInFlight: 0, isKnown: true });
+  const notice = noticeOf({ kind: 'tripped', snapshot, drive: 'd-1', leftInFlight: 0, isKnown: true });
   expect(notice).toEqual({ event: 'trip', starters: ['U0OPERATOR'], isRepeat: true });
   expect(noticeOf({ ...draining, why: 'stop' })).toBeUndefined();
 });
 
 test('a run that the bot resumes by itself after a restart notifies nobody', () => {
   const snapshot = runSnapshot({ state: { kind: 'interrupted' } });
-  expect(noticeOf({ kind: 'interrupted', snapshot, fence: 1, leftInFlight: 0 }, true)).toBeUndefined();
+  expect(noticeOf({ kind: 'interrupted', snapshot, drive: 'd-1', leftInFlight: 0 }, true)).toBeUndefined();
 });
 
 const needed = { SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_CHANNELS: 'C01' };

@@ -119,7 +119,7 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
     const { kind } = world.run.state;
     if (kind !== 'completed' && kind !== 'tripped' && kind !== 'stopped')
       throw new Error('This state has no follow-up.');
-    return { kind, snapshot: world.run, fence: 1, leftInFlight: 0 } as const;
+    return { kind, snapshot: world.run, drive: 'd-1', leftInFlight: 0 } as const;
   };
   return { world, posted, copy, event };
 }
@@ -264,6 +264,6 @@ describe('the follow-ups of a run', () => {
     const { copy, world } = shared({ kind: 'completed' });
     const { runFollowUps } = copy('a');
     for (const kind of ['paused', 'abandoned', 'interrupted'] as const)
-      expect(runFollowUps.handle({ kind, snapshot: world.run, fence: 1, leftInFlight: 0 })).toBeUndefined();
+      expect(runFollowUps.handle({ kind, snapshot: world.run, drive: 'd-1', leftInFlight: 0 })).toBeUndefined();
   });
 });

@@ -43,7 +43,7 @@ test('an event is shown in the live message, and an end is an alert in the chann
   const { thread, shown, alerts } = runThread();
   thread.handle({ kind: 'progress', snapshot: running });
   const completed = runSnapshot({ state: { kind: 'completed' } });
-  await thread.handle({ kind: 'completed', snapshot: completed, fence: 1, leftInFlight: 0 });
+  await thread.handle({ kind: 'completed', snapshot: completed, drive: 'd-1', leftInFlight: 0 });
   expect(shown).toEqual([running, completed]);
   expect(alerts).toEqual([expect.stringMatching(/^r-\d+ channel: /)]);
 });
@@ -54,12 +54,12 @@ test('a trip is an alert at once, and its end goes into the thread and takes the
   const snapshot = runSnapshot({ inFlight: 6, draining: true });
   await thread.handle({ kind: 'draining', snapshot, why: 'trip', next });
   const tripped = runSnapshot({ state: next, inFlight: 0 });
-  await thread.handle({ kind: 'tripped', snapshot: tripped, fence: 1, leftInFlight: 0, isKnown: true });
+  await thread.handle({ kind: 'tripped', snapshot: tripped, drive: 'd-1', leftInFlight: 0, isKnown: true });
   const fact = expect.stringMatching(/stopped itself: 10 images failed in a row/);
   expect(alerts.map((each) => each.split(':')[0])).toEqual(['r-0142 channel', 'r-0142 thread', 'r-0142 early']);
   expect(alerts).toEqual([fact, fact, fact]);
   const edited = endOfEarlyAlert(
-    { kind: 'tripped', snapshot: tripped, fence: 1, leftInFlight: 0, isKnown: true },
+    { kind: 'tripped', snapshot: tripped, drive: 'd-1', leftInFlight: 0, isKnown: true },
     { resumesByItself: true },
   );
   expect(edited?.text).toContain('Nothing is running now.');
@@ -76,7 +76,7 @@ test('progress is posted into the thread while the run is running, and not after
   await settle();
   expect(posts).toEqual(['C1 1.0']);
   const paused = runSnapshot({ state: { kind: 'paused', because: { kind: 'person', by: 'U1' } } });
-  await thread.handle({ kind: 'paused', snapshot: paused, fence: 1, leftInFlight: 0 });
+  await thread.handle({ kind: 'paused', snapshot: paused, drive: 'd-1', leftInFlight: 0 });
   thread.postProgress();
   await settle();
   expect(posts).toHaveLength(1);

@@ -240,7 +240,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       if (!run || state.kind === 'planned' || state.kind === 'running') throw new Error('No such end of a run.');
       run = { ...run, ...change, state };
       ends += 1;
-      await emit({ kind: state.kind, snapshot: run, fence: ends, leftInFlight: 0 });
+      await emit({ kind: state.kind, snapshot: run, drive: `d-${ends}`, leftInFlight: 0 });
     },
     emit,
     refuseNextPlan(why) {

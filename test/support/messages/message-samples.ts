@@ -290,7 +290,7 @@ export const events: readonly RunEvent[] = [
     const { kind } = snapshot.state;
     return kind === 'planned' || kind === 'running'
       ? []
-      : [{ kind, snapshot, fence: 1, leftInFlight: 3, unwritten: true }];
+      : [{ kind, snapshot, drive: 'd-1', leftInFlight: 3, unwritten: true }];
   }),
 ];
 export const logging: readonly LoggingResult[] = [

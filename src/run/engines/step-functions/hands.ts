@@ -282,7 +282,7 @@ class NotBegunError extends Error {
 
 /** Whether a call may succeed a moment later: a network fault or a late renewal of the lease may, a missing permission or state machine may not. */
 function mayPassOf(error: unknown): boolean {
-  // The lease may be renewed yet: nobody had it in between.
+  // The lease may be renewed yet. If it was lost, the drive ends by that.
   if (error instanceof NotBegunError || error instanceof NotSentError) return true;
   const cause = error instanceof Error ? error.cause : undefined;
   return isTransient(error) || isTransient(cause);

@@ -136,7 +136,8 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
     case 'completed':
     case 'abandoned':
       return once(
-        endKey(event),
+        // A process may report an end again when it cannot note that people know it.
+        `end ${event.drive} ${event.kind}`,
         inThread(
           event.isKnown ?? false,
           endAlert(snapshot, event.leftInFlight, { ...options, unwritten: event.unwritten ?? false }),
@@ -224,13 +225,6 @@ const describeHalt = ({ state }: RunSnapshot): string =>
 /** `waiting for 6 images in progress` */
 export const waitingText = (inFlight: number): string =>
   inFlight === 0 ? 'none is in progress' : `waiting for ${counted(inFlight, 'image')} in progress`;
-
-/**
- * The same for every report of one end: a process may report it again when it cannot note that people know it. A fence may
- * come back with an earlier state of the control table; then the calls differ.
- */
-const endKey = ({ fence, kind, snapshot }: Extract<RunEvent, { leftInFlight: number }>): string =>
-  `end ${fence} ${kind} ${snapshot.totals.calls}`;
 
 const once = (name: string, alert: Alert | undefined): Alert | undefined => alert && { ...alert, once: name };
 

@@ -7,21 +7,19 @@ const BY_ITSELF = { resumesByItself: true };
 type End = Exclude<RunState, { kind: 'planned' } | { kind: 'running' }>;
 const end = (state: End, leftInFlight = 0, change: Parameters<typeof runSnapshot>[0] = {}) =>
   alertOf(
-    { kind: state.kind, snapshot: runSnapshot({ ...change, state, inFlight: 0 }), fence: 1, leftInFlight },
+    { kind: state.kind, snapshot: runSnapshot({ ...change, state, inFlight: 0 }), drive: 'd-1', leftInFlight },
     BY_ITSELF,
   );
 
 test('reports of one end have one name, those of other drives and of other states have others', () => {
   const paused = { kind: 'paused', because: { kind: 'person', by: 'U0OPERATOR' } } as const;
-  const event = { kind: 'paused', snapshot: runSnapshot({ state: paused }), fence: 3, leftInFlight: 0 } as const;
+  const event = { kind: 'paused', snapshot: runSnapshot({ state: paused }), drive: 'd-3', leftInFlight: 0 } as const;
   const again = { ...event, snapshot: runSnapshot({ state: paused, activeMs: 1 }), unwritten: true };
-  const { totals } = event.snapshot;
-  const later = { ...event, snapshot: runSnapshot({ state: paused, totals: { ...totals, calls: totals.calls + 1 } }) };
   const stopped = { ...event, kind: 'stopped' } as const;
-  const names = [event, again, { ...event, fence: 4 }, later, stopped].map((one) => alertOf(one, BY_ITSELF)?.once);
+  const names = [event, again, { ...event, drive: 'd-4' }, stopped].map((one) => alertOf(one, BY_ITSELF)?.once);
   expect(names[0]).toBeDefined();
   expect(names[1]).toBe(names[0]);
-  expect(new Set(names).size).toBe(4);
+  expect(new Set(names).size).toBe(3);
 });
 
 describe('alerts', () => {
@@ -29,7 +27,7 @@ describe('alerts', () => {
     const alert = end({ kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } });
     expect(alert).toEqual({
       to: 'channel',
-      once: 'end 1 tripped 427',
+      once: 'end d-1 tripped',
       message: {
         text: [
           'Rescan r-0142 stopped itself: 10 images failed in a row.',
@@ -203,7 +201,7 @@ describe('alerts', () => {
     const tripped = {
       kind: 'tripped',
       snapshot: runSnapshot({ state: next, inFlight: 0 }),
-      fence: 1,
+      drive: 'd-1',
       leftInFlight: 0,
     } as const;
     expect(alertOf({ ...tripped, isKnown: true }, BY_ITSELF)?.to).toBe('thread');
@@ -217,7 +215,7 @@ describe('alerts', () => {
     const event = {
       kind: 'interrupted',
       snapshot: runSnapshot({ state: { kind: 'interrupted' } }),
-      fence: 1,
+      drive: 'd-1',
       leftInFlight: 0,
     } as const;
     expect(alertOf(event, { resumesByItself: false })?.to).toBe('channel');

@@ -85,7 +85,7 @@ test('the alert of an unsaved trip says where it is stored, and what a restart o
   const state = { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } } as const;
   const text = (unsaved: RunSnapshot['unsaved']) => {
     const snapshot = { ...runSnapshot({ state }), ...(unsaved && { unsaved }) };
-    const event = { kind: 'tripped', snapshot, fence: 1, leftInFlight: 0, unwritten: true } as const;
+    const event = { kind: 'tripped', snapshot, drive: 'd-1', leftInFlight: 0, unwritten: true } as const;
     return alertOf(event, { resumesByItself: true })?.message.text;
   };
   const stopFile = '/tmp/STOP';
@@ -105,7 +105,7 @@ test('an unsaved end warns in its alert, whichever end it is', () => {
     const event = {
       kind: state.kind,
       snapshot: runSnapshot({ state }),
-      fence: 1,
+      drive: 'd-1',
       leftInFlight: 0,
       unwritten: true,
     } as const;

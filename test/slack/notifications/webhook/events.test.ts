@@ -17,7 +17,7 @@ const reported = (event: RunEvent, resumesByItself = false) => eventOfRun(event,
 const end = (
   kind: 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned',
   change: Partial<RunSnapshot>,
-) => reported({ kind, snapshot: runSnapshot(change), fence: 1, leftInFlight: 0 });
+) => reported({ kind, snapshot: runSnapshot(change), drive: 'd-1', leftInFlight: 0 });
 
 test.each([
   ['a trip', end('tripped', { state: trip }), 'run.tripped', 'begins'],
@@ -50,7 +50,7 @@ test.each([
 
 test('an interruption after which the bot resumes by itself is no incident, and the resume ends one', () => {
   const snapshot = runSnapshot({ state: { kind: 'interrupted' } });
-  expect(reported({ kind: 'interrupted', snapshot, fence: 1, leftInFlight: 0 }, true)?.incident).toBeUndefined();
+  expect(reported({ kind: 'interrupted', snapshot, drive: 'd-1', leftInFlight: 0 }, true)?.incident).toBeUndefined();
   const resumed = {
     kind: 'resumed',
     snapshot: runSnapshot(),
