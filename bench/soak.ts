@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { wholeText } from '../sandbox/people.ts';
 import { workRound } from '../test/faults/soak/work-round.ts';
 import { startTestSandbox } from '../test/support/rigs/sandbox.ts';
+import { typeCommand } from './load/rig.ts';
 import { type Report, rounded } from './report.ts';
 
 const MINUTES = Number(process.env.BENCH_MINUTES ?? 10);
@@ -51,7 +52,7 @@ export async function runSoakBenchmark(report: Report): Promise<void> {
       const since = (await here.people.messages()).at(-1)?.ts ?? '';
       await workRound(
         {
-          say: (text, user = 'operator') => here.people.command(user, `/rescan ${text}`),
+          say: (text, user = 'operator') => typeCommand(here.people, user, `/rescan ${text}`),
           click: here.people.click,
           sees: (what) => seesSince(here.people, what, since),
           post: (path, body) =>

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse } from '../../lib/result.ts';
+import { isOpen } from '../../run/model/run.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import { coversEverything, describeScope, referenceTo } from '../../run/scope/scope.ts';
 import type { ScopeManifests } from '../../run/scope/scope-manifests.ts';
@@ -75,6 +76,12 @@ export function createStartControl(
       if (started.ok && keep && !started.value.isPartial) await checklist.keepRecords(by);
       return started;
     },
-    resume: (by) => whenMet('resume', false, () => runs.resume(by)),
+    async resume(by) {
+      const resumed = await whenMet('resume', false, () => runs.resume(by));
+      if (resumed.ok || resumed.refusal.reason !== 'preconditions') return resumed;
+      // What came after a run that has ended does not matter: there is nothing to resume.
+      const run = await runs.current();
+      return run && isOpen(run.state) ? resumed : refuse({ reason: 'nothing-to-resume', ...defined({ run }) });
+    },
   };
 }

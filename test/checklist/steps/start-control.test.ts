@@ -265,8 +265,21 @@ describe('a run', () => {
   });
 
   test('a run is not resumed when its preconditions are not met', async () => {
-    const refused = await startsWith().resume('U1');
+    const lastRun = runSnapshot({ state: { kind: 'paused', because: { kind: 'person', by: 'U1' } } });
+    const refused = await startsWith({ lastRun }).resume('U1');
     expect(refused).toEqual({ ok: false, refusal: { reason: 'preconditions', step: 'resume', unmet } });
     expect(runs.calls).toEqual([]);
   });
+
+  test.each([[undefined], [runSnapshot({ state: { kind: 'completed' } })]])(
+    'where no run is open the answer is that there is nothing to resume, whatever was flushed since',
+    async (lastRun) => {
+      const refused = await startsWith({ ...(lastRun && { lastRun }) }).resume('U1');
+      expect(refused).toEqual({
+        ok: false,
+        refusal: { reason: 'nothing-to-resume', ...(lastRun && { run: lastRun }) },
+      });
+      expect(runs.calls).toEqual([]);
+    },
+  );
 });
