@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { wholeText } from '../sandbox/people.ts';
 import { workRound } from '../test/faults/soak/work-round.ts';
 import { startTestSandbox } from '../test/support/rigs/sandbox.ts';
-import { typeCommand } from './load/rig.ts';
+import { untilTaken } from './load/rig.ts';
 import { type Report, rounded } from './report.ts';
 
 const MINUTES = Number(process.env.BENCH_MINUTES ?? 10);
@@ -52,8 +52,8 @@ export async function runSoakBenchmark(report: Report): Promise<void> {
       const since = (await here.people.messages()).at(-1)?.ts ?? '';
       await workRound(
         {
-          say: (text, user = 'operator') => typeCommand(here.people, user, `/rescan ${text}`),
-          click: here.people.click,
+          say: (text, user = 'operator') => untilTaken(() => here.people.command(user, `/rescan ${text}`)),
+          click: (...press) => untilTaken(() => here.people.click(...press)),
           sees: (what) => seesSince(here.people, what, since),
           post: (path, body) =>
             fetch(`${url}/sandbox/${path}`, {

@@ -1,5 +1,5 @@
 import { type Report, rounded } from '../report.ts';
-import { NEVER_TRIPS, readProcess, startLoadRig, typeCommand } from './rig.ts';
+import { NEVER_TRIPS, readProcess, startLoadRig, untilTaken } from './rig.ts';
 
 const SIZES = [1_000, 100_000, 1_000_000];
 const FAILING = 0.98;
@@ -26,7 +26,7 @@ export async function runLargeBenchmark(report: Report): Promise<void> {
         peaks[name] = rounded(readProcess(pid).peakMb, 0);
       };
       // While the local Slack takes a file of some hundred MB, a request may find no connection.
-      const typed = (text: string) => typeCommand(rig.people, person, text);
+      const typed = (text: string) => untilTaken(() => rig.people.command(person, text));
       await rig.function({ latencyMs: 0, failing: FAILING });
       await step('plan', () => rig.startRun('pace=60000'));
       await step('run', () => rig.people.sees(/is complete/, { withinMs: WITHIN_MS }));

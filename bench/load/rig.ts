@@ -192,7 +192,7 @@ export function readProcess(pid: number) {
 
 const AGAIN_MS = 1_000;
 
-/** Types a command. Where the bot has no connection at that moment, Slack says so, and the person types it again. */
-export async function typeCommand(people: Pick<People, 'command'>, person: string, text: string): Promise<void> {
-  while ((await people.command(person, text)).acknowledged !== true) await sleep(AGAIN_MS);
+/** Types or clicks. Where the bot has no connection at that moment, Slack says so, and the person does it again. */
+export async function untilTaken(act: () => Promise<Awaited<ReturnType<People['command']>>>): Promise<void> {
+  while ((await act()).acknowledged !== true) await sleep(AGAIN_MS);
 }
