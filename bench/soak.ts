@@ -97,9 +97,11 @@ async function seesSince(people: Awaited<ReturnType<typeof startTestSandbox>>['p
   const end = performance.now() + WITHIN_MS;
   for (;;) {
     const all = [...(await people.messages()), ...(await people.ephemerals())];
-    const found = all.filter(({ ts }) => ts > since).findLast((message) => what.test(wholeText(message)));
+    const ofRound = all.filter(({ ts }) => ts > since);
+    const found = ofRound.findLast((message) => what.test(wholeText(message)));
     if (found) return found;
-    if (performance.now() > end) throw new Error(`No message matches ${what}`);
+    if (performance.now() > end)
+      throw new Error(`No message matches ${what}:\n${ofRound.map(({ text }) => text).join('\n')}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

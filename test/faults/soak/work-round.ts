@@ -30,5 +30,8 @@ export async function workRound({ say, click, sees, post }: Office, round: numbe
   if (!/"backups_prune"/.test(wholeText(list))) return;
   await click('operator', list.ts, buttonOf(list, /backups_prune/));
   const asked = await sees(/"approval_approve"/);
-  if (round % 2 === 0) await click('approver', asked.ts, buttonOf(asked, /approval_approve/));
+  if (round % 2 !== 0) return;
+  await click('approver', asked.ts, buttonOf(asked, /approval_approve/));
+  // The list of the next round must not change while somebody reads it.
+  await sees(/(?:was|were) deleted/);
 }
