@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { wholeText } from '../sandbox/people.ts';
+import { type People, wholeText } from '../sandbox/people.ts';
 import { workRound } from '../test/faults/soak/work-round.ts';
 import { startTestSandbox } from '../test/support/rigs/sandbox.ts';
 import { untilTaken } from './load/rig.ts';
@@ -49,7 +49,11 @@ export async function runSoakBenchmark(report: Report): Promise<void> {
     const url = here.sandbox.slack?.url ?? '';
     const until = performance.now() + MINUTES * MINUTE_MS;
     for (; performance.now() < until; rounds += 1) {
-      const since = (await here.people.messages()).at(-1)?.ts ?? '';
+      const since =
+        (await shownTo(here.people))
+          .map(({ ts }) => ts)
+          .sort()
+          .at(-1) ?? '';
       await workRound(
         {
           say: (text, user = 'operator') => untilTaken(() => here.people.command(user, `/rescan ${text}`)),
@@ -93,11 +97,12 @@ export async function runSoakBenchmark(report: Report): Promise<void> {
     figure(name, name);
 }
 
-async function seesSince(people: Awaited<ReturnType<typeof startTestSandbox>>['people'], what: RegExp, since: string) {
+const shownTo = async (people: People) => [...(await people.messages()), ...(await people.ephemerals())];
+
+async function seesSince(people: People, what: RegExp, since: string) {
   const end = performance.now() + WITHIN_MS;
   for (;;) {
-    const all = [...(await people.messages()), ...(await people.ephemerals())];
-    const ofRound = all.filter(({ ts }) => ts > since);
+    const ofRound = (await shownTo(people)).filter(({ ts }) => ts > since);
     const found = ofRound.findLast((message) => what.test(wholeText(message)));
     if (found) return found;
     if (performance.now() > end)

@@ -95,12 +95,10 @@ async function until<T>(find: () => Promise<T | undefined>, what: string): Promi
   }
 }
 let since = '';
+const shown = async () => [...(await people.messages()), ...(await people.ephemerals())];
 const sees = (what: RegExp) =>
   until(
-    async () =>
-      [...(await people.messages()), ...(await people.ephemerals())]
-        .filter(({ ts }) => ts > since)
-        .findLast((message) => what.test(wholeText(message))),
+    async () => (await shown()).filter(({ ts }) => ts > since).findLast((message) => what.test(wholeText(message))),
     String(what),
   );
 const say = (text: string, user = 'operator') => during(people.command(user, `/rescan ${text}`));
@@ -124,7 +122,11 @@ const office: Office = {
 };
 async function playRound(round: number): Promise<void> {
   const endsAt = clock.now() + Number(minutesText) * MINUTE_MS;
-  since = (await people.messages()).at(-1)?.ts ?? '';
+  since =
+    (await shown())
+      .map(({ ts }) => ts)
+      .sort()
+      .at(-1) ?? '';
   await workRound(office, round);
   await pass(Math.max(0, endsAt - clock.now()));
 }
