@@ -89,7 +89,7 @@ const recordSchema = z.object({
 });
 export type RunRecord = z.infer<typeof recordSchema>;
 
-/** Names the last drive of a run, as no other one is named: of any run, in any pipeline. */
+/** The name of the last drive of a run. No other drive has it, in any run or pipeline. */
 export const driveOf = ({ driveId, fence, runId, plan }: RunRecord): string =>
   driveId ?? `${runId} ${plan.plannedAt} ${fence}`;
 

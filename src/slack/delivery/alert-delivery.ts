@@ -153,12 +153,12 @@ export function createAlertDelivery(ports: {
     const onceKey = once === undefined ? entry.id : `${runId} ${once}`;
     if (to === 'edit') return at === undefined || (await edit(at, written));
     if (to === 'early') return endEarly(runId, written);
-    const message = withTimeIfLate(written, writtenAt ?? entry.at, clock.now());
+    const messageAt = (postedAt: number) => withTimeIfLate(written, writtenAt ?? entry.at, postedAt);
+    const message = messageAt(clock.now());
     if (to === 'direct') return person === undefined || (await postDirectly(person, message, onceKey));
     const notePlace = async (place: MessageLocation) => {
       if (isEarly) await noteEarly(runId, place);
-      // A repeated post finds the message as it was posted first.
-      const shown = withTimeIfLate(written, writtenAt ?? entry.at, Number(place.ts) * 1_000);
+      const shown = messageAt(timeOf(place.ts));
       if (during !== undefined) await ports.buttons.note(place, shown, { id: runId, state: during });
     };
     const location = await ports.findLocation(runId);
@@ -193,7 +193,7 @@ export function createAlertDelivery(ports: {
       return (
         to === 'channel' &&
         isPostingForbidden(code) &&
-        (await postElsewhere(runId, message, { channel, code, during, onceKey }))
+        (await postElsewhere(runId, messageAt, { channel, code, during, onceKey }))
       );
     }
   }
@@ -252,7 +252,7 @@ export function createAlertDelivery(ports: {
   /** Posts an alert in another configured channel, else as a direct message. Whether that worked. @throws like `post` */
   async function postElsewhere(
     id: string,
-    message: StoredMessage,
+    messageAt: (postedAt: number) => StoredMessage,
     closed: {
       readonly channel: string;
       readonly code: string;
@@ -265,8 +265,10 @@ export function createAlertDelivery(ports: {
     for (const place of [...others, ...(starter === undefined ? [] : [starter])])
       try {
         const about = { channel: closed.channel, slackError: closed.code, isDirect: place === starter };
-        const shown = alertElsewhere(message, about);
-        const ts = await ports.chat.postStored(place, shown, undefined, onceIdOf(closed.onceKey, place));
+        const messageHere = (postedAt: number) => alertElsewhere(messageAt(postedAt), about);
+        const onceId = onceIdOf(closed.onceKey, place);
+        const ts = await ports.chat.postStored(place, messageHere(clock.now()), undefined, onceId);
+        const shown = messageHere(timeOf(ts));
         if (closed.during !== undefined && !about.isDirect)
           await ports.buttons.note({ channel: place, ts }, shown, { id, state: closed.during });
         return true;
@@ -331,7 +333,10 @@ function onceIdOf(key: string, channel: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
-/** The alert as it is stored. `key`: makes its posts one, also when it is stored and posted because nobody knows that it was stored. */
+/** When Slack got the message, epoch ms: a repeated post finds the message as it was posted first. */
+const timeOf = (ts: string): number => Number(ts) * 1_000;
+
+/** The alert as it is stored. `key`: the same in every post of it, also where it is posted because nobody knows whether it was stored. */
 function toStore(
   id: string,
   alert: Parameters<AlertDelivery['put']>[1],

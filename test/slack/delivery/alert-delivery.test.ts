@@ -244,6 +244,27 @@ describe('the delivery of alerts', () => {
     },
   );
 
+  test.each([
+    ['in its channel', 'C0TIMESHEET'],
+    ['in another channel', 'C0HOME'],
+  ])('an alert whose answer was lost for ten minutes is kept %s as it was posted first', async (_, place) => {
+    let isLost = true;
+    const { clock, noted, delivery } = deliveryWith(async (channel) => {
+      if (place !== channel) throw new WebAPIPlatformError({ ok: false, error: 'is_archived' });
+      if (isLost) throw new Error('socket hang up');
+    });
+    delivery.start();
+    const message = compose({ fact: 'paused', buttons: [button(ACTION.resume, 'Resume', 'r-1')] });
+    await delivery.put('r-1', { to: 'channel', message, during: 'paused' });
+    await clock.advance(600_000);
+    isLost = false;
+    await clock.advance(60_000);
+    delivery.close();
+    // The ts that Slack answers is older than the alert.
+    expect(noted).toHaveLength(1);
+    expect(noted[0]).not.toContain('This is from');
+  });
+
   test('an alert of a channel that refuses the bot goes to another configured channel, with the reason', async () => {
     let isArchived = true;
     const { clock, posted, delivery } = deliveryWith(async (channel) => {

@@ -110,6 +110,24 @@ describe('a state', () => {
     expect(performance.now() - began).toBeLessThan(600_000);
   });
 
+  test('Wait with seconds from the input ends when the clock of the local AWS was raised by them, where waits follow that clock', async () => {
+    rig.aws.turn({ stepFunctions: { waitsByClock: true } });
+    const waits = { Wait: { Type: 'Wait', SecondsPath: '$.seconds', End: true } };
+    const machine = await rig.create(JSON.stringify({ StartAt: 'Wait', States: waits }));
+    const executionArn = await rig.startWith(machine, { seconds: 600 });
+    const ended = rig.ended(executionArn).then(({ output }) => output);
+    const early = await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 300, 'waits'))]);
+    expect(early).toBe('waits');
+    // The wait may begin after the clock was raised for the first time.
+    let clockAheadMs = 0;
+    const raising = setInterval(() => {
+      clockAheadMs += 600_000;
+      rig.aws.turn({ clockAheadMs });
+    }, 100);
+    expect(JSON.parse((await ended) ?? '')).toEqual({ seconds: 600 });
+    clearInterval(raising);
+  });
+
   test('Map of which one iteration fails begins no other', async () => {
     const { error } = await result(
       'Each',
