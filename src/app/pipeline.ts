@@ -99,7 +99,7 @@ export async function openPipeline(
     buttonMessages: createButtonMessages({ table, name, warn }),
     earlyAlerts: createEarlyAlerts({ table, name }),
     answerStore: createAnswerStore({ table, name }),
-    deliveryClaims: createDeliveryClaims({ table, name }),
+    deliveryClaims: createDeliveryClaims({ table, name, warn }),
     followUps: createFollowUps({ table, name, warn }),
     drivesRuns: context.leases.runs.holds,
     followUpLease: context.leases.followUps,

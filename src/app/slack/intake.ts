@@ -122,7 +122,7 @@ export function assembleIntake(
     membership,
     channels: ports.channels,
     deduplicator: createDeduplicator(clock),
-    claim: createDeliveryClaim({ claims: ports.deliveryClaims, clock, onError }),
+    accept: createDeliveryClaim({ claims: ports.deliveryClaims, clock, onError }),
     heavyReads: createHeavyReads(clock),
     lastKnown: () => lastKnownLines(states.lastKnown()),
     clock,

@@ -1,5 +1,6 @@
 import type { FiringDriver } from '../../checklist/schedules/firing-driver.ts';
 import { defined } from '../../lib/defined.ts';
+import { createUnfinishedRequests } from '../../slack/delivery/unfinished-requests.ts';
 import { gatherHome } from '../../slack/home/gather-home.ts';
 import { createHome, type Home } from '../../slack/home/home.ts';
 import { createHomeRenderer, outdateHome } from '../../slack/home/render-home.ts';
@@ -101,6 +102,12 @@ export function assemblePipelineSlack(parts: Omit<SlackPorts, 'onError'>): Pipel
       delivery.alerts,
       ...webhooks.services,
       delivery.buttons,
+      createUnfinishedRequests({
+        ...given,
+        claims: ports.deliveryClaims,
+        chat: clients.answers,
+        audit: ports.audit.enqueue,
+      }),
       runFollowUps,
       delivery.runMessages,
       delivery.jobMessages,

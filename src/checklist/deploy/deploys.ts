@@ -250,6 +250,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     },
     async planRollback() {
       const last = await store.last();
+      if (last && isInProgress(last)) return refuse({ reason: 'step-active' });
       // A deploy that failed half-way can be rolled back as well.
       if (last?.state !== 'deployed' && last?.state !== 'failed') return refuse({ reason: 'nothing-deployed' });
       try {

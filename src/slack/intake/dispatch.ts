@@ -26,7 +26,7 @@ import {
 } from '../messages/refusals/refusals.ts';
 import { badLineMessage } from '../messages/run/answers.ts';
 import type { MembershipCheck } from './channel-membership.ts';
-import type { ClaimDelivery, Deduplicator } from './deduplicate.ts';
+import type { Acceptance, AcceptDelivery, Deduplicator } from './deduplicate.ts';
 import type { ReportError } from './error-reporter.ts';
 import type { HeavyReads } from './heavy-reads.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
@@ -50,6 +50,8 @@ export interface IncomingClick extends Incoming {
   readonly message: MessageLocation;
   readonly isEphemeral: boolean;
   readonly actionId: string;
+  /** The text on the button. */
+  readonly label?: string;
   readonly value: string;
   readonly triggerId: string;
   /** The button is of a message about something else than this pipeline: whose it is, where that is known. */
@@ -62,6 +64,8 @@ export interface IncomingSubmission extends SubmittedView {
   readonly person: string;
   readonly deliveryId: string;
   readonly callbackId: string;
+  /** The title of the form. */
+  readonly label?: string;
   readonly replyIn: (channel: string, message: Message) => Promise<void>;
   readonly acknowledge: (answer?: SubmissionAnswer) => Promise<boolean>;
 }
@@ -79,8 +83,8 @@ export interface Intake {
   submission(incoming: IncomingSubmission): Promise<void>;
 }
 
-/** How long an acknowledgement waits for the lookup of the permission, ms. Slack must hear within a second. */
-const PERMISSION_TIMEOUT_MS = 600;
+/** How long an acknowledgement waits for the lookup of the permission, and for the claim, ms. Slack must hear within a second. */
+const BEFORE_ACKNOWLEDGEMENT_MS = 600;
 
 /** A request on its way to its handler. `what`: how the audit and the log name it. */
 interface Request extends Pick<Incoming, 'person' | 'reply'> {
@@ -103,8 +107,11 @@ export function createIntake(ports: {
   /** The channels of the pipeline now. */
   channels: () => readonly string[];
   deduplicator: Deduplicator;
-  /** Called after the acknowledgement, before anything is done or said. A stop is done without it, by each process that gets it. */
-  claim: ClaimDelivery;
+  /**
+   * Called before anything is done or said. A stop does not wait for it, and each process that gets it executes it. The acknowledgement
+   * waits for it: what a person knows to be accepted is then stored, and is not forgotten when the process ends.
+   */
+  accept: AcceptDelivery;
   heavyReads: HeavyReads;
   clock: Clock;
   reportError: ReportError;
@@ -115,7 +122,7 @@ export function createIntake(ports: {
   /** Records who did what, with which outcome. Returns at once: no request waits for it, least of all a stop. */
   audit: (facts: { who: string; what: string; outcome: AuditOutcome }) => void;
 }): Intake {
-  const { commands, permissions, channels, clock, deduplicator, claim } = ports;
+  const { commands, permissions, channels, clock, deduplicator, accept } = ports;
 
   /** Calls the handler, replies with its message, and records the outcome. Never throws. */
   async function execute(request: Request, handler: Handler): Promise<void> {
@@ -171,8 +178,10 @@ export function createIntake(ports: {
     return { message: unexpectedErrorMessage(ref), outcome: `failed: unexpected error (reference ${ref})` };
   }
 
-  /** The permission, if it is known within 600 ms. */
-  const beforeTimeout = (permission: Promise<Permission>) => within(clock, PERMISSION_TIMEOUT_MS, permission);
+  /** What the work resolves to, if it is known before Slack must hear. */
+  const beforeAcknowledgement = <T>(work: Promise<T>) => within(clock, BEFORE_ACKNOWLEDGEMENT_MS, work);
+
+  const finish = async (accepting: Promise<Acceptance | undefined>) => (await accepting)?.finish();
 
   const withPermission =
     (person: string, role: Role, handler: Handler): Handler =>
@@ -180,7 +189,7 @@ export function createIntake(ports: {
       const checking = permissions.check(person, role);
       // A stop waits for no slow lookup.
       const permission =
-        role === 'stopper' ? ((await beforeTimeout(checking)) ?? { ok: true as const }) : await checking;
+        role === 'stopper' ? ((await beforeAcknowledgement(checking)) ?? { ok: true as const }) : await checking;
       return permission.ok ? handler(noteOutcome) : permissionRefusalMessage(permission.refusal);
     };
 
@@ -192,16 +201,23 @@ export function createIntake(ports: {
   return {
     async command({ text, person, channel, triggerId, deliveryId, reply, acknowledge }) {
       if (!deduplicator.isNew(deliveryId)) return void (await acknowledge());
-      /** Acknowledges with the whole answer. Where Slack did not get it, the answer is sent another way. */
-      const answer = async (message: Message, audit = () => {}) => {
-        const isShown = await acknowledge(message);
-        if (!(await claim(deliveryId))) return;
-        audit();
-        if (!isShown) await reply(message);
-      };
       const { word, typed, rest } = readCommandLine(text, [...commands.keys()]);
       const command = commands.get(word);
       const what = `/rescan ${text.trim()}`;
+      const acceptAs = (facts: Pick<Request, 'isRead' | 'isAudited'>) =>
+        accept(deliveryId, { who: person, what, shownAs: what, channel, ...facts });
+      /** Acknowledges with the whole answer. Where Slack did not get it, the answer is sent another way. */
+      const answer = async (
+        message: Message,
+        audit = () => {},
+        accepting = acceptAs({ isRead: true, isAudited: false }),
+      ) => {
+        const isShown = await acknowledge(message);
+        if (!(await accepting)) return;
+        audit();
+        if (!isShown) await reply(message);
+        await finish(accepting);
+      };
       if (!channels().includes(channel))
         return answer(wrongChannelMessage(channels()), () =>
           auditWrongChannel(person, what, command !== undefined && command.role !== 'viewer'),
@@ -212,19 +228,25 @@ export function createIntake(ports: {
 
       const { immediateReply, worksWithoutMembership, isHeavy = false, isAudited, role = command.role } = parsed.value;
       const isRead = role === 'viewer';
+      const isStop = role === 'stopper';
       const request: Request = { person, reply, what, isAudited: isAudited ?? !isRead, isRead, isHeavy };
+      const accepting = acceptAs(request);
       const checking = permissions.check(person, role);
-      const known = await beforeTimeout(checking);
-      const quickPermission: Permission | undefined = !known && role === 'stopper' ? { ok: true } : known;
+      const [known] = await Promise.all([
+        beforeAcknowledgement(checking),
+        isStop ? undefined : beforeAcknowledgement(accepting),
+      ]);
+      const quickPermission: Permission | undefined = !known && isStop ? { ok: true } : known;
       if (quickPermission && !quickPermission.ok) {
         const refusal = permissionRefusalMessage(quickPermission.refusal);
-        return answer(refusal, () => {
+        const audit = () => {
           if (request.isAudited) ports.audit({ who: person, what, outcome: outcomeOf(refusal) });
-        });
+        };
+        return answer(refusal, audit, accepting);
       }
       // When the acknowledgement fails, Slack shows the person an error. The request is executed all the same.
       const isAcknowledged = await acknowledge(quickPermission && immediateReply);
-      if (role !== 'stopper' && !(await claim(deliveryId))) return;
+      if (!isStop && !(await accepting)) return;
       if (!isAcknowledged && quickPermission && immediateReply) await reply(immediateReply);
 
       await execute(request, async (noteOutcome) => {
@@ -237,38 +259,55 @@ export function createIntake(ports: {
         if (!quickPermission && immediateReply) await reply(immediateReply);
         return parsed.value.execute({ person, channel, triggerId, reply, noteOutcome });
       });
+      await finish(accepting);
     },
 
     async click(incoming) {
-      await incoming.acknowledge();
-      if (!deduplicator.isNew(incoming.deliveryId)) return;
-      const { message, person, actionId, value, reply } = incoming;
+      const { message, person, actionId, value, reply, deliveryId, acknowledge } = incoming;
+      if (!deduplicator.isNew(deliveryId)) return void (await acknowledge());
       const { channel } = message;
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
       const what = `the button ${actionId}${value === '' ? '' : ` of ${value}`}`;
       const isRead = action?.role === 'viewer' && !action.changesState;
       const isAudited = !isRead || (action?.isAudited ?? false);
-      if (action?.role !== 'stopper' && !(await claim(incoming.deliveryId))) return;
-      const isAllowedHere = channels().includes(channel) || (action?.inDirectMessages && channel.startsWith('D'));
-      if (!isAllowedHere) {
-        auditWrongChannel(person, what, isAudited);
-        return reply(wrongChannelMessage(channels()));
-      }
-      if (incoming.foreign) {
-        if (isAudited) ports.audit({ who: person, what, outcome: 'refused: the button is of another pipeline' });
-        return reply(foreignButtonMessage(incoming.foreign.pipeline));
-      }
-      if (!action)
-        return reply(
-          refuseWith(
-            'Nothing was done: this button is from an older version of the bot. See the current state with `/rescan status`.',
-          ),
+      const isStop = action?.role === 'stopper';
+      const isInChannel = message.ts !== '' && !channel.startsWith('D');
+      const accepting = accept(deliveryId, {
+        who: person,
+        what,
+        shownAs: incoming.label ?? what,
+        ...(isInChannel ? { channel } : {}),
+        isRead,
+        isAudited,
+      });
+      if (!isStop) await beforeAcknowledgement(accepting);
+      await acknowledge();
+      if (!isStop && !(await accepting)) return;
+      await carryOut();
+      await finish(accepting);
+
+      async function carryOut(): Promise<void> {
+        const isAllowedHere = channels().includes(channel) || (action?.inDirectMessages && channel.startsWith('D'));
+        if (!isAllowedHere) {
+          auditWrongChannel(person, what, isAudited);
+          return reply(wrongChannelMessage(channels()));
+        }
+        if (incoming.foreign) {
+          if (isAudited) ports.audit({ who: person, what, outcome: 'refused: the button is of another pipeline' });
+          return reply(foreignButtonMessage(incoming.foreign.pipeline));
+        }
+        if (!action)
+          return reply(
+            refuseWith(
+              'Nothing was done: this button is from an older version of the bot. See the current state with `/rescan status`.',
+            ),
+          );
+        const isHeavy = action.isHeavy?.(value) ?? false;
+        await execute(
+          { person, reply, what, isAudited, isRead, isHeavy },
+          withPermission(person, action.role, (noteOutcome) => action.execute({ ...incoming, channel, noteOutcome })),
         );
-      const isHeavy = action.isHeavy?.(value) ?? false;
-      await execute(
-        { person, reply, what, isAudited, isRead, isHeavy },
-        withPermission(person, action.role, (noteOutcome) => action.execute({ ...incoming, channel, noteOutcome })),
-      );
+      }
     },
 
     async submission(incoming) {
@@ -277,23 +316,38 @@ export function createIntake(ports: {
       const submission = form?.read(incoming);
       if (submission?.kind === 'errors') return void (await acknowledge({ errors: submission.errors }));
       const what = `the form ${callbackId}`;
+      const acceptIn = (channel: string) =>
+        deduplicator.isNew(deliveryId)
+          ? accept(deliveryId, {
+              who: person,
+              what,
+              shownAs: incoming.label ?? what,
+              channel,
+              isRead: false,
+              isAudited: true,
+            })
+          : Promise.resolve(undefined);
       if (!form || !submission || !channels().includes(submission.channel)) {
         const refusal = submission
           ? wrongChannelMessage(channels())
           : refuseWith('Nothing was done: this form is from an older version of the bot.', 'Open it again.');
         await acknowledge({ view: refusalView('Nothing was done', refusal.text.split('\n')) });
-        if (submission && deduplicator.isNew(deliveryId) && (await claim(deliveryId)))
-          auditWrongChannel(person, what, true);
-        return;
+        if (!submission) return;
+        const accepting = acceptIn(submission.channel);
+        if (await accepting) auditWrongChannel(person, what, true);
+        return finish(accepting);
       }
-      await acknowledge(submission.kind === 'next' ? { view: submission.view } : undefined);
-      if (!deduplicator.isNew(deliveryId) || !(await claim(deliveryId))) return;
       const { channel } = submission;
+      const accepting = acceptIn(channel);
+      await beforeAcknowledgement(accepting);
+      await acknowledge(submission.kind === 'next' ? { view: submission.view } : undefined);
+      if (!(await accepting)) return;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
       await execute(
         { ...requester, what, isAudited: true, isRead: false, isHeavy: form.isHeavy ?? false },
         withPermission(person, form.role, (noteOutcome) => submission.execute({ ...requester, noteOutcome })),
       );
+      await finish(accepting);
     },
   };
 }

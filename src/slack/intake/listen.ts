@@ -134,6 +134,7 @@ export function listen(app: Pick<App, 'command' | 'action' | 'event' | 'view' | 
       target.intake.submission({
         person: user.id,
         callbackId,
+        ...defined({ label: view.title?.text }),
         privateMetadata: view.private_metadata,
         viewId: view.id,
         values: view.state.values,
@@ -203,6 +204,7 @@ function readClick(
   const click = {
     person: user.id,
     actionId: action.action_id,
+    ...defined({ label: action.text?.text }),
     value: action.value ?? '',
     triggerId,
     deliveryId: triggerId,

@@ -39,6 +39,8 @@ export const clickSchema = z.looseObject({
         action_id: z.string(),
         block_id: z.string().optional(),
         value: z.string().optional(),
+        /** Of a button: what is on it. */
+        text: z.looseObject({ text: z.string() }).optional(),
         action_ts: z.string().optional(),
         selected_option: z.looseObject({ value: z.string() }).nullish(),
       }),
@@ -60,6 +62,7 @@ export const submissionSchema = z.looseObject({
   view: z.looseObject({
     id: z.string(),
     callback_id: z.string(),
+    title: z.looseObject({ text: z.string() }).optional(),
     hash: z.string().optional(),
     private_metadata: z.string().default(''),
     state: z.looseObject({ values: z.unknown() }),

@@ -63,6 +63,25 @@ describe('an interrupted deploy', () => {
     expect(await stateOf(id)).toBe('deployed');
   });
 
+  test('a deploy or a rollback that is not finished cannot be rolled back, and the answer says that it is in progress', async () => {
+    const deploying = held('one');
+    const rolling = held('one');
+    const one = copy('one', { carryOut: deploying.carryOut, rollBack: rolling.carryOut });
+    const id = await planned(one);
+    const inProgress = { ok: false, refusal: { reason: 'step-active' } };
+    const deployed = one.deploys.deploy(id, 'U1');
+    await deploying.begun;
+    expect(await copy('two').deploys.planRollback()).toEqual(inProgress);
+    deploying.finish();
+    await deployed;
+    const rolledBack = one.deploys.rollback(id, 'U1');
+    await rolling.begun;
+    expect(await copy('two').deploys.planRollback()).toEqual(inProgress);
+    rolling.finish();
+    await rolledBack;
+    expect(await copy('two').deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+  });
+
   test('a deploy is left unfinished by a shutdown, and finished at the next start', async () => {
     const work = held('one');
     const one = copy('one', { carryOut: work.carryOut });

@@ -12,6 +12,7 @@ import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { type Message, refuseWith, say } from '../../../src/slack/messages/kit/message.ts';
 import { createDeliveryClaims } from '../../../src/state/delivery-claims.ts';
 import type { ControlTable } from '../../../src/state/table/control-table.ts';
+import { failOnWarning } from '../../support/fail-on-warning.ts';
 import { createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 import { peopleWith } from '../../support/messages/people.ts';
 import { createFakeClock, settle } from '../../support/rigs/fake-clock.ts';
@@ -54,6 +55,8 @@ function intakeWith(
     }),
   };
   const audited: { who: string; what: string; outcome: string }[] = [];
+  const table = options.table ?? createMemoryControlTable().table;
+  const claims = createDeliveryClaims({ table, name: 'test', warn: failOnWarning });
   const intake = createIntake({
     commands: new Map([['go', go]]),
     actions: {
@@ -94,8 +97,8 @@ function intakeWith(
     membership: { of: async () => options.membership ?? 'member' },
     channels: () => ['C1'],
     deduplicator: createDeduplicator(clock),
-    claim: createDeliveryClaim({
-      claims: createDeliveryClaims({ table: options.table ?? createMemoryControlTable().table, name: 'test' }),
+    accept: createDeliveryClaim({
+      claims,
       clock,
       onError: (_, message) => noted.push(message),
     }),
@@ -116,6 +119,8 @@ function intakeWith(
     heard,
     audited,
     noted,
+    /** What is accepted and not carried out yet. */
+    open: () => Array.fromAsync(claims.open(), ({ deliveryId }) => deliveryId),
     command: (person: string, deliveryId: string) =>
       intake.command({ person, channel: 'C1', triggerId: deliveryId, text: 'go', deliveryId, reply, acknowledge }),
     click: (person: string, deliveryId: string, channel = 'C1') =>
@@ -175,6 +180,55 @@ describe('the intake', () => {
     expect(copies.flatMap(({ audited }) => audited)).toHaveLength(4);
   });
 
+  test('what a person knows to be accepted is stored, and stays open until it is carried out', async () => {
+    const seen: string[] = [];
+    const intake = intakeWith({
+      async press() {
+        seen.push(...(await intake.open()), ...intake.heard);
+        return say('Done.');
+      },
+    });
+    await intake.click('U1', 'a');
+    expect(seen).toEqual(['a', 'ack']);
+    expect(await intake.open()).toEqual([]);
+    const other = intakeWith({ press: () => new Promise(() => {}) });
+    void other.click('U1', 'b');
+    await settle();
+    expect(other.heard).toEqual(['ack']);
+    expect(await other.open()).toEqual(['b']);
+    await other.command('U1', 'c');
+    await other.submit('U1', 'd');
+    for (const refused of ['e', 'f']) await other.click('U7', refused);
+    expect(await other.open()).toEqual(['b']);
+  });
+
+  test.each([
+    ['a command', (intake: ReturnType<typeof intakeWith>) => intake.command('U1', 'a')],
+    ['a click', (intake: ReturnType<typeof intakeWith>) => intake.click('U1', 'a')],
+    ['a form', (intake: ReturnType<typeof intakeWith>) => intake.submit('U1', 'a')],
+  ])('%s is stored before it is acknowledged, for at most 600 ms', async (_, request) => {
+    let store = () => {};
+    const held = createMemoryControlTable().as({ before: () => new Promise<void>((resolve) => (store = resolve)) });
+    const intake = intakeWith({ table: held });
+    const requested = request(intake);
+    await settle();
+    expect(intake.heard).toEqual([]);
+    store();
+    await settle();
+    expect(intake.heard.length).toBeGreaterThan(0);
+    store();
+    await intake.clock.advance(2_000);
+    await requested;
+    const slow = intakeWith({ table: createMemoryControlTable().as({ before: () => new Promise(() => {}) }) });
+    const late = request(slow);
+    await slow.clock.advance(599);
+    expect(slow.heard).toEqual([]);
+    await slow.clock.advance(1);
+    expect(slow.heard).toHaveLength(1);
+    await slow.clock.advance(5_000);
+    await late;
+  });
+
   test('a stop is executed by each copy that gets it, without a claim', async () => {
     const { table } = createMemoryControlTable();
     const copies = [intakeWith({ table, role: 'stopper' }), intakeWith({ table, role: 'stopper' })];
@@ -182,8 +236,12 @@ describe('the intake', () => {
     expect(copies.flatMap(({ done }) => done)).toEqual(['press r-1 by U1', 'press r-1 by U1']);
     const hanging = createMemoryControlTable().as({ before: () => new Promise(() => {}) });
     const stop = intakeWith({ table: hanging, role: 'stopper' });
-    await stop.click('U1', 'a');
+    const clicked = stop.click('U1', 'a');
+    await settle();
+    expect(stop.heard).toEqual(['ack']);
     expect(stop.done).toEqual(['press r-1 by U1']);
+    await stop.clock.advance(2_000);
+    await clicked;
   });
 
   test('a request is executed at once when the control table fails, and after a second when it does not answer', async () => {
@@ -199,6 +257,8 @@ describe('the intake', () => {
     expect(slow.heard).toEqual(['ack']);
     expect(slow.done).toEqual([]);
     await slow.clock.advance(1);
+    expect(slow.done).toEqual(['press r-1 by U1']);
+    await slow.clock.advance(1_000);
     await clicked;
     expect(slow.done).toEqual(['press r-1 by U1']);
     expect(slow.noted.join()).toMatch(/did not answer within a second/);

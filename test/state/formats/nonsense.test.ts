@@ -17,6 +17,7 @@ import { createAnswerStore } from '../../../src/state/answer-store.ts';
 import { createButtonMessages } from '../../../src/state/button-messages.ts';
 import { createChannelBindingStore } from '../../../src/state/channel-bindings.ts';
 import { createChannelIdStore } from '../../../src/state/channel-ids.ts';
+import { createDeliveryClaims } from '../../../src/state/delivery-claims.ts';
 import { createEarlyAlerts } from '../../../src/state/early-alerts.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
 import { createLease } from '../../../src/state/lease.ts';
@@ -33,6 +34,8 @@ const fixture = readFileSync(new URL('./control-table-1.jsonl', import.meta.url)
   .trim()
   .split('\n');
 
+const REQUEST = { who: 'U1', what: '/rescan pause', shownAs: '/rescan pause', at: 1, isRead: false, isAudited: true };
+
 /** Entries of the kinds that the fixture lacks, as the bot writes them. */
 async function fill(table: ControlTable): Promise<string> {
   await createOutbox({ table, name, warn: () => {} }).put({ text: 'one' }, 1);
@@ -46,6 +49,7 @@ async function fill(table: ControlTable): Promise<string> {
     message: {},
   });
   await createChannelIdStore({ table, name }).put('C1', 'C2');
+  await createDeliveryClaims({ table, name, warn: () => {} }).claim('d-1', REQUEST);
   await createEarlyAlerts({ table, name }).put('r-0001', { channel: 'C1', ts: '1.1' });
   await createPendingTests(table, name).add({ imageKey: 'a.png', at: 1 });
   await createChannelBindingStore(table).put({ channel: 'C1', pipeline: 'dev', turn: 1, by: 'U1', at: 1 }, undefined);
@@ -86,6 +90,7 @@ function readers(table: ControlTable, answer: string): Readonly<Record<string, (
     channels: () => createChannelIdStore({ table, name }).read(),
     bindings: () => Array.fromAsync(createChannelBindingStore(table).list()),
     schedules: () => createScheduleStore({ table, name }).list(),
+    'open requests': () => Array.fromAsync(createDeliveryClaims({ table, name, warn: () => {} }).open()),
     'early alert': () => createEarlyAlerts({ table, name }).find('r-0001'),
     answer: () => createAnswerStore({ table, name }).claim(answer, 'U1', 1),
     lease: () => lease.look(),

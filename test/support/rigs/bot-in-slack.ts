@@ -124,7 +124,7 @@ export async function botInSlack(
       buttonMessages: createButtonMessages({ table, name: 'test', warn: failOnWarning }),
       earlyAlerts: createEarlyAlerts({ table, name: 'test' }),
       answerStore: createAnswerStore({ table, name: 'test' }),
-      deliveryClaims: createDeliveryClaims({ table, name: 'test' }),
+      deliveryClaims: createDeliveryClaims({ table, name: 'test', warn: failOnWarning }),
       followUps: createFollowUps({ table, name: 'test', warn: failOnWarning }),
       webhookEvents: createFollowUps({ table, name: 'test#webhook', warn: failOnWarning }),
       webhookLease: createLease({

@@ -119,7 +119,7 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
     buttonMessages: createButtonMessages({ table, name: 'test', warn: failOnWarning }),
     earlyAlerts: createEarlyAlerts({ table, name: 'test' }),
     answerStore: createAnswerStore({ table, name: 'test' }),
-    deliveryClaims: createDeliveryClaims({ table, name: 'test' }),
+    deliveryClaims: createDeliveryClaims({ table, name: 'test', warn: failOnWarning }),
     channelIds: createChannelIdStore({ table, name: 'test' }),
     clock,
     machineAheadMs: () => 0,

@@ -1,5 +1,6 @@
 import type { Fault } from '../../../pipeline/invoke/invocation.ts';
 import type { Refusal } from '../../../run/model/run-control.ts';
+import type { AcceptedRequest } from '../../../state/delivery-claims.ts';
 import type { Outsider } from '../../intake/people.ts';
 import type { PermissionRefusal, Role } from '../../intake/permissions.ts';
 import { code, link, linkChannel, mention, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
@@ -212,6 +213,21 @@ export const faultWhileMessage = (
     ...lastKnown,
     isRead ? 'Then try again. `/rescan stop` works all the same.' : 'Then see the current state with `/rescan status`.',
   );
+
+/** A process of the bot ended before it finished what a person asked for. */
+export function unfinishedMessage({
+  shownAs,
+  at,
+  isRead,
+}: Pick<AcceptedRequest, 'shownAs' | 'at' | 'isRead'>): Message {
+  const fact = `The bot stopped before it finished your request of ${clockTime(at)}: ${code(shownAs, 150)}.`;
+  return isRead
+    ? say(`${fact} Nothing was changed.`, 'Please try again.')
+    : say(
+        `${fact} It may have been carried out or not.`,
+        'See the current state with `/rescan status` before you try again.',
+      );
+}
 
 /** Another heavy read is in progress. */
 export const heavyReadMessage = ({ person, what, since }: { person: string; what: string; since: number }): Message =>

@@ -25,7 +25,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
     case 'deploy-gone':
       return ['Nothing was done: this was already deployed or rolled back.', 'Start again with `/rescan deploy`.'];
     case 'nothing-deployed':
-      return ['Nothing to roll back: the bot has not deployed anything.'];
+      return ['Nothing to roll back: no deploy of the bot is in effect.'];
     case 'interrupted':
       return [
         'Interrupted: the bot stopped, or another copy of the bot took over. That copy, or the next start, continues.',
