@@ -23,4 +23,4 @@ USER node
 RUN node --import ./src/compile-cache.js src/main.ts 2>/dev/null || true
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s --retries=4 CMD ["node", "deploy/healthcheck.ts"]
 # exec form: SIGTERM reaches the bot itself, which leaves its run resumable
-CMD ["node", "--max-semi-space-size=8", "--max-old-space-size=400", "--import", "./src/compile-cache.js", "src/main.ts"]
+CMD ["node", "--max-semi-space-size=8", "--max-old-space-size=400", "--heap-growing-percent=20", "--import", "./src/compile-cache.js", "src/main.ts"]

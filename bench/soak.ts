@@ -81,7 +81,7 @@ export async function runSoakBenchmark(report: Report): Promise<void> {
     const values = warm.map((sample) => sample[name]);
     report({
       name: `soak.${name}_an_hour`,
-      value: rounded(slopePerHour(warm, name), 1),
+      value: rounded(slopePerHour(leastOfEachMinute(warm, name)), 1),
       unit: `${unit} an hour`,
       goal: 'about 0',
       least: rounded(Math.min(...values), 1),
@@ -111,12 +111,27 @@ async function seesSince(people: People, what: RegExp, since: string) {
   }
 }
 
-/** The slope of a straight line through the samples (least squares). */
-function slopePerHour(samples: readonly Held[], name: keyof Held): number {
+interface Point {
+  /** Epoch ms. */
+  readonly at: number;
+  readonly value: number;
+}
+
+/** What is in use for a moment comes and goes with the work. What is never given back raises the least value, too. */
+function leastOfEachMinute(samples: readonly Held[], name: keyof Held): readonly Point[] {
+  const minutes = Map.groupBy(samples, ({ at }) => Math.floor((at - (samples[0]?.at ?? 0)) / MINUTE_MS));
+  return [...minutes.values()].map((minute) => ({
+    at: minute[0]?.at ?? 0,
+    value: Math.min(...minute.map((sample) => sample[name])),
+  }));
+}
+
+/** The slope of a straight line through the points (least squares). */
+function slopePerHour(points: readonly Point[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const hours = samples.map(({ at }) => at / 3_600_000);
-  const [x, y] = [mean(hours), mean(samples.map((sample) => sample[name]))];
-  const above = samples.reduce((sum, sample, at) => sum + ((hours[at] ?? x) - x) * (sample[name] - y), 0);
+  const hours = points.map(({ at }) => at / 3_600_000);
+  const [x, y] = [mean(hours), mean(points.map(({ value }) => value))];
+  const above = points.reduce((sum, { value }, index) => sum + ((hours[index] ?? x) - x) * (value - y), 0);
   const below = hours.reduce((sum, hour) => sum + (hour - x) ** 2, 0);
   return above / below;
 }

@@ -14,7 +14,7 @@ const MOST_LAST_LINES = 12;
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), 'rescan-bot-compile-cache');
 /** The flags of `npm start`, and its environment for the C library. */
 const MALLOC = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
-const V8_FLAGS = ['--max-semi-space-size=8', '--max-old-space-size=400'];
+const V8_FLAGS = ['--max-semi-space-size=8', '--max-old-space-size=400', '--heap-growing-percent=20'];
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** `kill` sends SIGKILL like a crash, `stop` sends SIGTERM like a deploy. */

@@ -13,40 +13,38 @@ const requestSchema = z.object({
   channel: z.string().exactOptional(),
   /** Epoch ms. */
   at: z.number(),
-  /** It only reads: where it was not finished, nothing can have been changed. */
-  isRead: z.boolean(),
   /** Whether the audit has it. */
   isAudited: z.boolean(),
 });
 /** A request of a person, as it is kept until it is carried out. */
 export type AcceptedRequest = z.infer<typeof requestSchema>;
 
-/** A request that was claimed and is not carried out yet. */
+/** A request that was claimed and is not finished. */
 export interface OpenRequest {
   readonly deliveryId: string;
   readonly request: AcceptedRequest;
-  /** How often its process said that it works on it. */
+  /** What claimed it. */
+  readonly owner: string;
+  /** How often the owner said that it works on it. */
   readonly renewals: number;
 }
 
-/** The requests that Slack delivered, each claimed by one process of the bot, and which of them are carried out. */
+/** The requests that Slack delivered, each claimed by one owner in one process of the bot, and which of them are finished. */
 export interface DeliveryClaims {
   /**
-   * True for the first process that asks, false for every later one. `deliveryId`: the same at every delivery of a request.
+   * True for the first owner that asks, false for every later one. `deliveryId`: the same at every delivery of a request.
    * The request stays open until `finish`. @throws ControlTableError
    */
-  claim(deliveryId: string, request: AcceptedRequest): Promise<boolean>;
-  /** Its process still works on it. @throws ControlTableError */
-  renew(deliveryId: string): Promise<void>;
-  /** It is carried out. The claim stays. @throws ControlTableError */
-  finish(deliveryId: string): Promise<void>;
+  claim(deliveryId: string, owner: string, request: AcceptedRequest): Promise<boolean>;
+  /** The owner still works on it. False, and nothing is changed, if it is finished or has another owner. @throws ControlTableError */
+  renew(deliveryId: string, owner: string): Promise<boolean>;
+  /** It is carried out, if this is its owner. The claim stays for an hour. @throws ControlTableError */
+  finish(deliveryId: string, owner: string, now: number): Promise<void>;
   /** The open requests. One that cannot be read is reported and left out. @throws ControlTableError */
   open(): AsyncIterable<OpenRequest>;
-  /** Finishes a request whose process ended. True for one process, and only if it was not renewed since. @throws ControlTableError */
-  take(open: OpenRequest): Promise<boolean>;
-  /** Opens it again. @throws ControlTableError */
-  giveBack(open: OpenRequest): Promise<void>;
-  /** Removes some of the claims that are older than an hour. Called after each claim, it removes all of them. @throws ControlTableError */
+  /** Makes another one the owner. True only if the request is open and was not renewed or taken since it was read. @throws ControlTableError */
+  take(open: OpenRequest, owner: string): Promise<boolean>;
+  /** Removes some of the claims that were finished more than an hour ago. Called after each claim, it removes all of them. @throws ControlTableError */
   removeOld(now: number): Promise<void>;
 }
 
@@ -54,10 +52,9 @@ export interface DeliveryClaims {
 const KEPT_MS = 60 * 60_000;
 const MOST_READ = 25;
 
-const openSchema = z.looseObject({ request: z.string(), renewals: z.number() });
-const FINISHED = { set: { isOpen: false }, remove: ['request', 'renewals'] };
+const openSchema = z.looseObject({ request: z.string(), owner: z.string(), renewals: z.number() });
 
-/** In the control table: `deliveries#NAME` / `ID`. The ids are in no order of time. */
+/** In the control table: `deliveries#NAME` / `ID`. The ids are in no order of time. Only what is finished may be deleted. */
 export function createDeliveryClaims({ table, name, warn }: QueueParts): DeliveryClaims {
   const pk = `deliveries#${name}`;
   const keyOf = (deliveryId: string) => ({ pk, sk: deliveryId });
@@ -65,8 +62,9 @@ export function createDeliveryClaims({ table, name, warn }: QueueParts): Deliver
   let from = '';
 
   function readOpen(entry: Entry): OpenRequest {
-    const { request, renewals } = parsedEntry(entry, openSchema);
-    return { deliveryId: entry.sk, request: parsedText(entry, request, (json) => requestSchema.parse(json)), renewals };
+    const { request, owner, renewals } = parsedEntry(entry, openSchema);
+    const parsed = parsedText(entry, request, (json) => requestSchema.parse(json));
+    return { deliveryId: entry.sk, request: parsed, owner, renewals };
   }
   async function* entriesOfOpen(): AsyncIterable<Entry> {
     for await (const entry of table.list(pk)) if (entry.isOpen === true) yield entry;
@@ -74,26 +72,20 @@ export function createDeliveryClaims({ table, name, warn }: QueueParts): Deliver
 
   return {
     // As text, so that the names inside stay exactly as they are.
-    claim: (deliveryId, request) =>
-      table.create(keyOf(deliveryId), {
-        [DELETE_AFTER]: Math.ceil((request.at + KEPT_MS) / 1_000),
-        isOpen: true,
-        request: JSON.stringify(request),
-        renewals: 0,
-      }),
-    async renew(deliveryId) {
-      await table.update(keyOf(deliveryId), { add: { renewals: 1 } }, { equals: { isOpen: true } });
+    claim: (deliveryId, owner, request) =>
+      table.create(keyOf(deliveryId), { isOpen: true, owner, renewals: 0, request: JSON.stringify(request) }),
+    async renew(deliveryId, owner) {
+      return (await table.update(keyOf(deliveryId), { add: { renewals: 1 } }, { equals: { isOpen: true, owner } })).ok;
     },
-    async finish(deliveryId) {
-      await table.update(keyOf(deliveryId), FINISHED, { exists: true });
+    async finish(deliveryId, owner, now) {
+      const set = { isOpen: false, [DELETE_AFTER]: Math.ceil((now + KEPT_MS) / 1_000) };
+      const remove = ['request', 'owner', 'renewals'];
+      await table.update(keyOf(deliveryId), { set, remove }, { equals: { isOpen: true, owner } });
     },
     open: () => readEach(entriesOfOpen(), readOpen, warn),
-    async take({ deliveryId, renewals }) {
-      return (await table.update(keyOf(deliveryId), FINISHED, { equals: { isOpen: true, renewals } })).ok;
-    },
-    async giveBack({ deliveryId, request, renewals }) {
-      const set = { isOpen: true, request: JSON.stringify(request), renewals };
-      await table.update(keyOf(deliveryId), { set }, { exists: true });
+    async take(open, owner) {
+      const unchanged = { isOpen: true, owner: open.owner, renewals: open.renewals };
+      return (await table.update(keyOf(open.deliveryId), { set: { owner } }, { equals: unchanged })).ok;
     },
     async removeOld(now) {
       let read = 0;

@@ -1,7 +1,8 @@
 import { actionTable } from '../../slack/actions/action-table.ts';
 import { commandTable } from '../../slack/commands/command-table.ts';
 import { formTable } from '../../slack/forms/form-table.ts';
-import { createDeduplicator, createDeliveryClaim } from '../../slack/intake/deduplicate.ts';
+import type { Acceptor } from '../../slack/intake/accept.ts';
+import { createDeduplicator } from '../../slack/intake/deduplicate.ts';
 import { createIntake, type Intake } from '../../slack/intake/dispatch.ts';
 import { createErrorReporter } from '../../slack/intake/error-reporter.ts';
 import { createHeavyReads } from '../../slack/intake/heavy-reads.ts';
@@ -114,15 +115,16 @@ export function assembleIntake(
   { permissions, membership }: AccessParts,
   handlers: HandlerParts,
   states: Pick<PipelineStates, 'lastKnown'>,
+  acceptor: Acceptor,
 ): Intake {
-  const { audit, clock, random, logger, onError } = ports;
+  const { audit, clock, random, logger } = ports;
   return createIntake({
     ...handlers,
     permissions,
     membership,
     channels: ports.channels,
     deduplicator: createDeduplicator(clock),
-    accept: createDeliveryClaim({ claims: ports.deliveryClaims, clock, onError }),
+    acceptor,
     heavyReads: createHeavyReads(clock),
     lastKnown: () => lastKnownLines(states.lastKnown()),
     clock,

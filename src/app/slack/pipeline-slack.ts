@@ -4,6 +4,7 @@ import { createUnfinishedRequests } from '../../slack/delivery/unfinished-reques
 import { gatherHome } from '../../slack/home/gather-home.ts';
 import { createHome, type Home } from '../../slack/home/home.ts';
 import { createHomeRenderer, outdateHome } from '../../slack/home/render-home.ts';
+import { createAcceptor } from '../../slack/intake/accept.ts';
 import { logUnusableChannels } from '../../slack/intake/channel-membership.ts';
 import type { RequestTarget } from '../../slack/intake/route.ts';
 import { createSuggestions } from '../../slack/intake/suggestions.ts';
@@ -72,6 +73,15 @@ export function assemblePipelineSlack(parts: Omit<SlackPorts, 'onError'>): Pipel
   const handlers = assembleHandlers(ports, clients, access, delivery, requests, threads, states);
   const home = assembleHome(ports, clients, access, states);
   const webhooks = assembleWebhooks(ports, delivery.alerts);
+  const claims = ports.deliveryClaims;
+  const acceptor = createAcceptor({ claims, clock: ports.clock, onError });
+  const unfinished = createUnfinishedRequests({
+    ...given,
+    claims,
+    acceptor,
+    chat: clients.answers,
+    audit: ports.audit.enqueue,
+  });
   const { runThread, tableThread, autopilotThread, runFollowUps, logFollower } = threads;
 
   const life = createPipelineLife({
@@ -102,12 +112,7 @@ export function assemblePipelineSlack(parts: Omit<SlackPorts, 'onError'>): Pipel
       delivery.alerts,
       ...webhooks.services,
       delivery.buttons,
-      createUnfinishedRequests({
-        ...given,
-        claims: ports.deliveryClaims,
-        chat: clients.answers,
-        audit: ports.audit.enqueue,
-      }),
+      unfinished,
       runFollowUps,
       delivery.runMessages,
       delivery.jobMessages,
@@ -126,7 +131,7 @@ export function assemblePipelineSlack(parts: Omit<SlackPorts, 'onError'>): Pipel
     firings: assembleFirings(ports, clients, access, delivery),
     target: {
       ...defined({ name: ports.name }),
-      intake: assembleIntake(ports, access, handlers, states),
+      intake: assembleIntake(ports, access, handlers, states, acceptor),
       suggest: createSuggestions({ scope: ports.scope, permissions: access.permissions, onError }),
       chat: clients.answers,
       homeChannel: settings.slackChannels[0] ?? '',

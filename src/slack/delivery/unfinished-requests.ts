@@ -3,7 +3,7 @@ import type { Clock, Random } from '../../lib/clock.ts';
 import type { DeliveryClaims, OpenRequest } from '../../state/delivery-claims.ts';
 import type { Chat } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
-import { RENEW_EVERY_MS } from '../intake/deduplicate.ts';
+import { type Acceptor, RENEW_EVERY_MS } from '../intake/accept.ts';
 import { unfinishedMessage } from '../messages/refusals/refusals.ts';
 import { createRetryLoop } from './retry-loop.ts';
 
@@ -13,39 +13,42 @@ const SILENT_MS = 3 * RENEW_EVERY_MS;
 const LOOK_EVERY_MS = 60_000;
 
 /**
- * Tells people that a process of the bot ended before it finished what they asked for. Slack had accepted the request, so nothing else
- * tells them. Each of these requests is announced by one process, to the person alone.
+ * Notifies people that a process of the bot did not finish what they asked for, because it ended or is frozen. Slack had accepted the
+ * request, so nothing else notifies them. Only the person is notified, by one process; twice only where that one ends at this moment.
  */
 export function createUnfinishedRequests(ports: {
-  readonly claims: Pick<DeliveryClaims, 'open' | 'take' | 'giveBack'>;
+  readonly claims: Pick<DeliveryClaims, 'open'>;
+  readonly acceptor: Pick<Acceptor, 'take' | 'worksOn' | 'close'>;
   readonly chat: Pick<Chat, 'post' | 'postEphemeral'>;
   readonly audit: (entry: Pick<NewAuditEntry, 'who' | 'what' | 'outcome'>) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown, message: string) => void;
 }): { start(): void; close(): void } {
-  const { claims, chat, audit, clock, random, onError } = ports;
-  /** What was open at the last look, and since when it is known with this number of renewals. */
-  let known: ReadonlyMap<string, { readonly renewals: number; readonly since: number }> = new Map();
+  const { claims, acceptor, chat, audit, clock, random, onError } = ports;
+  /** What was open at the last look, and since when this process knows it with these renewals of this owner. */
+  let known: ReadonlyMap<string, { readonly sign: string; readonly since: number }> = new Map();
 
   async function announce(open: OpenRequest): Promise<void> {
-    if (!(await claims.take(open))) return;
+    const taken = await acceptor.take(open);
+    if (!taken) return;
     const { who, what, channel, isAudited } = open.request;
     const message = unfinishedMessage(open.request);
-    const tell: readonly (() => Promise<unknown>)[] = [
-      ...(channel === undefined ? [] : [() => chat.postEphemeral(channel, who, message)]),
+    const ways = [
       () => chat.post(who, message),
+      ...(channel === undefined ? [] : [() => chat.postEphemeral(channel, who, message)]),
     ];
     try {
-      await firstAccepted(tell);
+      await firstAccepted(ways);
     } catch (error) {
-      await claims.giveBack(open);
+      taken.release();
       throw error;
     }
-    if (isAudited) audit({ who, what, outcome: 'interrupted: the bot stopped before it finished the request' });
+    if (isAudited) audit({ who, what, outcome: 'interrupted: the process that worked on it no longer responded' });
+    await taken.finish();
   }
 
-  /** Slack may refuse one way for good, as where the channel was archived: then the next one is tried. @throws what may pass */
+  /** Slack may refuse one way for good, as where people cannot write to the bot: then the next one is tried. @throws what may pass */
   async function firstAccepted(ways: readonly (() => Promise<unknown>)[]): Promise<void> {
     for (const way of ways)
       try {
@@ -53,32 +56,55 @@ export function createUnfinishedRequests(ports: {
         return;
       } catch (error) {
         if (classifySlackError(error).kind !== 'refused') throw error;
-        onError(error, 'Slack refused to tell a person that a request is unfinished.');
+        onError(error, 'Slack refused to notify a person about an unfinished request.');
       }
   }
 
-  /** Announces what has been open for long enough. Resolves to the time until the next look, ms; undefined where nothing is open. */
+  /**
+   * Announces what has been open for long enough. Resolves to the time until the next look, ms; undefined where nothing is open.
+   * @throws the last failure, once all were tried
+   */
   async function look(): Promise<number | undefined> {
+    const before = known;
     const now = clock.now();
-    const stillOpen = new Map<string, { readonly renewals: number; readonly since: number }>();
-    for await (const open of claims.open()) {
-      const { deliveryId, renewals } = open;
-      const before = known.get(deliveryId);
-      const since = before?.renewals === renewals ? before.since : now;
-      if (now - since >= SILENT_MS) await announce(open);
-      else stillOpen.set(deliveryId, { renewals, since });
+    const silent: OpenRequest[] = [];
+    const open = new Map<string, { readonly sign: string; readonly since: number }>();
+    // Where the list cannot be read, the process of a request may not be able to write either.
+    known = new Map();
+    for await (const each of claims.open()) {
+      if (acceptor.worksOn(each)) continue;
+      const sign = `${each.owner} ${each.renewals}`;
+      const last = before.get(each.deliveryId);
+      const since = last?.sign === sign ? last.since : now;
+      if (now - since >= SILENT_MS) silent.push(each);
+      else open.set(each.deliveryId, { sign, since });
     }
-    known = stillOpen;
+    known = open;
+    const failures: unknown[] = [];
+    for (const each of silent)
+      try {
+        await announce(each);
+      } catch (error) {
+        if (classifySlackError(error).kind === 'rate-limited') throw error;
+        failures.push(error);
+      }
+    if (failures.length > 0) throw failures.at(-1);
     return known.size === 0 ? undefined : SILENT_MS;
   }
 
-  // Without `idle`: a shutdown does not wait for the next look.
-  const { start, close } = createRetryLoop({
+  const loop = createRetryLoop({
     pass: look,
     onError: (error) => onError(error, 'It could not be looked up which requests are unfinished. The bot tries again.'),
     clock,
     random,
     pollMs: LOOK_EVERY_MS,
   });
-  return { start, close };
+  // Without `idle`: a shutdown does not wait for the next look.
+  return {
+    start: loop.start,
+    close() {
+      loop.close();
+      acceptor.close();
+    },
+  };
 }

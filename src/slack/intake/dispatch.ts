@@ -25,8 +25,9 @@ import {
   wrongChannelMessage,
 } from '../messages/refusals/refusals.ts';
 import { badLineMessage } from '../messages/run/answers.ts';
+import type { Acceptance, Acceptor } from './accept.ts';
 import type { MembershipCheck } from './channel-membership.ts';
-import type { Acceptance, AcceptDelivery, Deduplicator } from './deduplicate.ts';
+import type { Deduplicator } from './deduplicate.ts';
 import type { ReportError } from './error-reporter.ts';
 import type { HeavyReads } from './heavy-reads.ts';
 import type { Permission, Permissions, Role } from './permissions.ts';
@@ -111,7 +112,7 @@ export function createIntake(ports: {
    * Called before anything is done or said. A stop does not wait for it, and each process that gets it executes it. The acknowledgement
    * waits for it: what a person knows to be accepted is then stored, and is not forgotten when the process ends.
    */
-  accept: AcceptDelivery;
+  acceptor: Pick<Acceptor, 'accept'>;
   heavyReads: HeavyReads;
   clock: Clock;
   reportError: ReportError;
@@ -122,7 +123,8 @@ export function createIntake(ports: {
   /** Records who did what, with which outcome. Returns at once: no request waits for it, least of all a stop. */
   audit: (facts: { who: string; what: string; outcome: AuditOutcome }) => void;
 }): Intake {
-  const { commands, permissions, channels, clock, deduplicator, accept } = ports;
+  const { commands, permissions, channels, clock, deduplicator } = ports;
+  const { accept } = ports.acceptor;
 
   /** Calls the handler, replies with its message, and records the outcome. Never throws. */
   async function execute(request: Request, handler: Handler): Promise<void> {
@@ -181,6 +183,8 @@ export function createIntake(ports: {
   /** What the work resolves to, if it is known before Slack must hear. */
   const beforeAcknowledgement = <T>(work: Promise<T>) => within(clock, BEFORE_ACKNOWLEDGEMENT_MS, work);
 
+  /** Whether this process executes it, and has not been frozen for so long that another one took it. */
+  const isMine = async (accepting: Promise<Acceptance | undefined>) => (await (await accepting)?.isHeld()) ?? false;
   const finish = async (accepting: Promise<Acceptance | undefined>) => (await accepting)?.finish();
 
   const withPermission =
@@ -204,14 +208,10 @@ export function createIntake(ports: {
       const { word, typed, rest } = readCommandLine(text, [...commands.keys()]);
       const command = commands.get(word);
       const what = `/rescan ${text.trim()}`;
-      const acceptAs = (facts: Pick<Request, 'isRead' | 'isAudited'>) =>
-        accept(deliveryId, { who: person, what, shownAs: what, channel, ...facts });
+      const acceptAs = (isAudited: boolean) =>
+        accept(deliveryId, { who: person, what, shownAs: what, channel, isAudited });
       /** Acknowledges with the whole answer. Where Slack did not get it, the answer is sent another way. */
-      const answer = async (
-        message: Message,
-        audit = () => {},
-        accepting = acceptAs({ isRead: true, isAudited: false }),
-      ) => {
+      const answer = async (message: Message, audit = () => {}, accepting = acceptAs(false)) => {
         const isShown = await acknowledge(message);
         if (!(await accepting)) return;
         audit();
@@ -230,7 +230,7 @@ export function createIntake(ports: {
       const isRead = role === 'viewer';
       const isStop = role === 'stopper';
       const request: Request = { person, reply, what, isAudited: isAudited ?? !isRead, isRead, isHeavy };
-      const accepting = acceptAs(request);
+      const accepting = acceptAs(request.isAudited);
       const checking = permissions.check(person, role);
       const [known] = await Promise.all([
         beforeAcknowledgement(checking),
@@ -246,7 +246,7 @@ export function createIntake(ports: {
       }
       // When the acknowledgement fails, Slack shows the person an error. The request is executed all the same.
       const isAcknowledged = await acknowledge(quickPermission && immediateReply);
-      if (!isStop && !(await accepting)) return;
+      if (!isStop && !(await isMine(accepting))) return;
       if (!isAcknowledged && quickPermission && immediateReply) await reply(immediateReply);
 
       await execute(request, async (noteOutcome) => {
@@ -277,12 +277,11 @@ export function createIntake(ports: {
         what,
         shownAs: incoming.label ?? what,
         ...(isInChannel ? { channel } : {}),
-        isRead,
         isAudited,
       });
       if (!isStop) await beforeAcknowledgement(accepting);
       await acknowledge();
-      if (!isStop && !(await accepting)) return;
+      if (!isStop && !(await isMine(accepting))) return;
       await carryOut();
       await finish(accepting);
 
@@ -323,7 +322,6 @@ export function createIntake(ports: {
               what,
               shownAs: incoming.label ?? what,
               channel,
-              isRead: false,
               isAudited: true,
             })
           : Promise.resolve(undefined);
@@ -341,7 +339,7 @@ export function createIntake(ports: {
       const accepting = acceptIn(channel);
       await beforeAcknowledgement(accepting);
       await acknowledge(submission.kind === 'next' ? { view: submission.view } : undefined);
-      if (!(await accepting)) return;
+      if (!(await isMine(accepting))) return;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
       await execute(
         { ...requester, what, isAudited: true, isRead: false, isHeavy: form.isHeavy ?? false },

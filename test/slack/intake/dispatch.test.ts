@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { FaultError } from '../../../src/pipeline/fault.ts';
 import type { Action } from '../../../src/slack/actions/action.ts';
 import type { Command } from '../../../src/slack/commands/command.ts';
+import { createAcceptor } from '../../../src/slack/intake/accept.ts';
 import type { Membership } from '../../../src/slack/intake/channel-membership.ts';
-import { createDeduplicator, createDeliveryClaim } from '../../../src/slack/intake/deduplicate.ts';
+import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
 import { createIntake } from '../../../src/slack/intake/dispatch.ts';
 import { createHeavyReads } from '../../../src/slack/intake/heavy-reads.ts';
 import type { People } from '../../../src/slack/intake/people.ts';
@@ -30,6 +31,7 @@ function intakeWith(
     table?: ControlTable;
     /** What the button does. */
     press?: Action['execute'];
+    whileAcknowledging?: () => Promise<void>;
   } = {},
 ) {
   const clock = createFakeClock();
@@ -38,7 +40,7 @@ function intakeWith(
   const noted: string[] = [];
   const go: Command = {
     word: 'go',
-    role: 'operator',
+    role: options.role ?? 'operator',
     group: 'run',
     summary: 'goes',
     usage: 'go',
@@ -97,7 +99,7 @@ function intakeWith(
     membership: { of: async () => options.membership ?? 'member' },
     channels: () => ['C1'],
     deduplicator: createDeduplicator(clock),
-    accept: createDeliveryClaim({
+    acceptor: createAcceptor({
       claims,
       clock,
       onError: (_, message) => noted.push(message),
@@ -110,6 +112,7 @@ function intakeWith(
   });
   const acknowledge = async (message?: Message) => {
     heard.push(`ack${message ? ` ${message.text.split('\n')[0]}` : ''}`);
+    await options.whileAcknowledging?.();
     return options.reachesSlack ?? true;
   };
   const reply = async (message: Message) => void heard.push(`replied ${message.text.split('\n')[0]}`);
@@ -235,20 +238,44 @@ describe('the intake', () => {
     for (const { click } of copies) await click('U1', 'a');
     expect(copies.flatMap(({ done }) => done)).toEqual(['press r-1 by U1', 'press r-1 by U1']);
     const hanging = createMemoryControlTable().as({ before: () => new Promise(() => {}) });
-    const stop = intakeWith({ table: hanging, role: 'stopper' });
-    const clicked = stop.click('U1', 'a');
-    await settle();
-    expect(stop.heard).toEqual(['ack']);
-    expect(stop.done).toEqual(['press r-1 by U1']);
-    await stop.clock.advance(2_000);
-    await clicked;
+    for (const ask of ['command', 'click'] as const) {
+      const stop = intakeWith({ table: hanging, role: 'stopper' });
+      const asked = stop[ask]('U1', 'a');
+      await settle();
+      expect(stop.heard[0]).toMatch(/^ack/);
+      expect(stop.done).toEqual([ask === 'click' ? 'press r-1 by U1' : 'go by U1']);
+      await stop.clock.advance(2_000);
+      await asked;
+    }
+  });
+
+  test('a request that another copy took while this one was frozen is not executed when it wakes, except a stop', async () => {
+    for (const role of ['operator', 'stopper'] as const) {
+      const { table } = createMemoryControlTable();
+      const taker = createDeliveryClaims({ table, name: 'test', warn: failOnWarning });
+      const frozen = intakeWith({
+        table,
+        role,
+        async whileAcknowledging() {
+          for await (const open of taker.open()) await taker.take(open, 'other');
+          frozen.clock.jump(20_000);
+        },
+      });
+      await frozen.command('U1', 'a');
+      await frozen.click('U1', 'b');
+      if (role === 'operator') await frozen.submit('U1', 'c');
+      expect(frozen.done).toEqual(role === 'stopper' ? ['go by U1', 'press r-1 by U1'] : []);
+    }
   });
 
   test('a request is executed at once when the control table fails, and after a second when it does not answer', async () => {
     const failing = createMemoryControlTable().as({ before: () => Promise.reject(new Error('no table')) });
     const down = intakeWith({ table: failing });
-    await down.command('U1', 'a');
+    const commanded = down.command('U1', 'a');
+    await settle();
     expect(down.done).toEqual(['go by U1']);
+    await down.clock.advance(1_000);
+    await commanded;
     expect(down.noted.join()).toMatch(/could not be claimed/);
     const hanging = createMemoryControlTable().as({ before: () => new Promise(() => {}) });
     const slow = intakeWith({ table: hanging });

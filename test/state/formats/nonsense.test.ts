@@ -34,7 +34,7 @@ const fixture = readFileSync(new URL('./control-table-1.jsonl', import.meta.url)
   .trim()
   .split('\n');
 
-const REQUEST = { who: 'U1', what: '/rescan pause', shownAs: '/rescan pause', at: 1, isRead: false, isAudited: true };
+const REQUEST = { who: 'U1', what: '/rescan pause', shownAs: '/rescan pause', at: 1, isAudited: true };
 
 /** Entries of the kinds that the fixture lacks, as the bot writes them. */
 async function fill(table: ControlTable): Promise<string> {
@@ -49,7 +49,7 @@ async function fill(table: ControlTable): Promise<string> {
     message: {},
   });
   await createChannelIdStore({ table, name }).put('C1', 'C2');
-  await createDeliveryClaims({ table, name, warn: () => {} }).claim('d-1', REQUEST);
+  await createDeliveryClaims({ table, name, warn: () => {} }).claim('d-1', 'owner', REQUEST);
   await createEarlyAlerts({ table, name }).put('r-0001', { channel: 'C1', ts: '1.1' });
   await createPendingTests(table, name).add({ imageKey: 'a.png', at: 1 });
   await createChannelBindingStore(table).put({ channel: 'C1', pipeline: 'dev', turn: 1, by: 'U1', at: 1 }, undefined);

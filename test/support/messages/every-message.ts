@@ -370,8 +370,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
       refusals.permissionRefusalMessage({ reason: 'outsider', role: 'operator', outsider }),
     ),
   ],
-  unfinishedMessage: (worse) =>
-    [true, false].map((isRead) => refusals.unfinishedMessage({ shownAs: worse('/rescan start'), at: NOW, isRead })),
+  unfinishedMessage: (worse) => [refusals.unfinishedMessage({ shownAs: worse('/rescan start'), at: NOW })],
   unheardMessage: (worse) =>
     (['not-member', 'archived', 'not-found'] as const).map((presence) =>
       refusals.unheardMessage(worse('C01'), presence),

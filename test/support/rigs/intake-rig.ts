@@ -10,6 +10,7 @@ import type { NewAuditEntry } from '../../../src/checklist/audit/audit-writer.ts
 import type { TableControl } from '../../../src/checklist/contracts/table-control.ts';
 import { readSettings } from '../../../src/settings.ts';
 import { createChannelIds } from '../../../src/slack/client/channel-ids.ts';
+import { createAcceptor } from '../../../src/slack/intake/accept.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import { withoutChoice } from '../../../src/slack/requests/choose-pipeline.ts';
 import { createPipelineStates } from '../../../src/slack/requests/pipeline-state.ts';
@@ -177,7 +178,13 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
   const threads = assembleThreads(ports, clients, access, delivery, requests);
   const states = createPipelineStates(ports);
   const handlers = assembleHandlers(ports, clients, access, delivery, requests, threads, states);
-  const intake = assembleIntake(ports, access, handlers, states);
+  const intake = assembleIntake(
+    ports,
+    access,
+    handlers,
+    states,
+    createAcceptor({ claims: ports.deliveryClaims, clock, onError: ports.onError }),
+  );
 
   let deliveries = 0;
   const heard: Message[] = [];

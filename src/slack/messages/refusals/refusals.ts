@@ -8,6 +8,7 @@ import { clockTime, count, counted, duration, rate } from '../kit/format.ts';
 import { asRefusal, type Message, refuseWith, say } from '../kit/message.ts';
 import { haltUnreadMessage } from '../run/answers.ts';
 import { describeFault, describeSelection, describeState, faultLines, runName } from '../run/describe-run.ts';
+import { dateTime } from '../table/describe-table.ts';
 
 /** Why a request about a run was refused, then what to do about it. `runLink`: the message of the run in question. */
 export const refusalMessage = (refusal: Refusal, runLink?: string): Message =>
@@ -214,20 +215,12 @@ export const faultWhileMessage = (
     isRead ? 'Then try again. `/rescan stop` works all the same.' : 'Then see the current state with `/rescan status`.',
   );
 
-/** A process of the bot ended before it finished what a person asked for. */
-export function unfinishedMessage({
-  shownAs,
-  at,
-  isRead,
-}: Pick<AcceptedRequest, 'shownAs' | 'at' | 'isRead'>): Message {
-  const fact = `The bot stopped before it finished your request of ${clockTime(at)}: ${code(shownAs, 150)}.`;
-  return isRead
-    ? say(`${fact} Nothing was changed.`, 'Please try again.')
-    : say(
-        `${fact} It may have been carried out or not.`,
-        'See the current state with `/rescan status` before you try again.',
-      );
-}
+/** The process that had accepted what a person asked for ended before it finished that, or is frozen. */
+export const unfinishedMessage = ({ shownAs, at }: Pick<AcceptedRequest, 'shownAs' | 'at'>): Message =>
+  say(
+    `The bot process that worked on your request of ${dateTime(at)} no longer responds: ${code(shownAs, 150)}.`,
+    'The request may have been carried out or not. See the current state with `/rescan status` before you try again.',
+  );
 
 /** Another heavy read is in progress. */
 export const heavyReadMessage = ({ person, what, since }: { person: string; what: string; since: number }): Message =>

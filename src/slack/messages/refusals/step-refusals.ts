@@ -37,7 +37,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
       return [`Failed: ${describeFault(refusal.fault)}.`, ...faultLines(refusal.fault), ...reachedLines(refusal)];
     case 'step-active':
       return [
-        'Nothing was done: the bot is still doing another step on this function.',
+        'Nothing was done: another step on this function is not finished.',
         'Try again when that is done. See it with `/rescan checklist`.',
       ];
     case 'stop-file':

@@ -166,7 +166,7 @@ describe('an autopilot that needs a person', () => {
       { kind: 'step-refused', step: 'sample', refusal: { reason: 'step-active' } },
       [
         'The autopilot is waiting for a person: the step “Run a sample of images” could not be done.',
-        'Nothing was done: the bot is still doing another step on this function.',
+        'Nothing was done: another step on this function is not finished.',
         'Try again when that is done. See it with `/rescan checklist`.',
         STARTER,
       ],
