@@ -8,6 +8,7 @@ export const logActions = (ports: {
 }): Readonly<Record<typeof ACTION.stopFollowing, Action>> => ({
   [ACTION.stopFollowing]: {
     role: 'viewer',
+    changesState: true,
     inDirectMessages: true,
     isAudited: true,
     execute: ({ value, message, person }) => ports.following.stop(value, message, person),

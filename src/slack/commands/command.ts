@@ -49,6 +49,8 @@ export interface ParsedCommand {
   readonly worksWithoutMembership?: true;
   /** The role that this form of the command needs, where it is more than that of the command. */
   readonly role?: Role;
+  /** It changes something although everyone may do it: where it fails, nobody knows whether that was done. */
+  readonly changesState?: true;
   /** It shows data of persons, so it is in the audit although it only reads. What changes something is there anyway. */
   readonly isAudited?: true;
   /** It reads much: only one such request at a time is carried out. */

@@ -24,6 +24,7 @@ export const useCommand = (choice: PipelineChoice): Command => ({
     if (/\s/.test(name)) return reject('The name of a pipeline is one word.');
     return succeed({
       immediateReply: say('Checking…'),
+      changesState: true,
       isAudited: true,
       execute: ({ person, channel }) => choice.use(person, channel, name),
     });

@@ -226,10 +226,12 @@ export function createIntake(ports: {
       const parsed = command.read(rest);
       if (!parsed.ok) return answer(badLineMessage(parsed.line, command.usage));
 
-      const { immediateReply, worksWithoutMembership, isHeavy = false, isAudited, role = command.role } = parsed.value;
-      const isRead = role === 'viewer';
+      const { immediateReply, worksWithoutMembership, changesState, isHeavy = false, isAudited } = parsed.value;
+      const { role = command.role } = parsed.value;
+      const isForAll = role === 'viewer';
       const isStop = role === 'stopper';
-      const request: Request = { person, reply, what, isAudited: isAudited ?? !isRead, isRead, isHeavy };
+      const isRead = isForAll && !changesState;
+      const request: Request = { person, reply, what, isAudited: isAudited ?? !isForAll, isRead, isHeavy };
       const accepting = acceptAs(request.isAudited);
       const checking = permissions.check(person, role);
       const [known] = await Promise.all([
@@ -252,7 +254,7 @@ export function createIntake(ports: {
       await execute(request, async (noteOutcome) => {
         const permission = quickPermission ?? (await checking);
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
-        if (!isRead && !worksWithoutMembership) {
+        if (!isForAll && !worksWithoutMembership) {
           const membership = await ports.membership.of(channel);
           if (membership !== 'member' && membership !== 'unknown') return unheardMessage(channel, membership);
         }

@@ -32,6 +32,9 @@ function intakeWith(
     /** What the button does. */
     press?: Action['execute'];
     whileAcknowledging?: () => Promise<void>;
+    /** Of the command. */
+    changesState?: true;
+    fault?: ConstructorParameters<typeof FaultError>[0];
   } = {},
 ) {
   const clock = createFakeClock();
@@ -49,8 +52,10 @@ function intakeWith(
       ok: true,
       value: {
         immediateReply: say('Going…'),
+        ...(options.changesState ? { changesState: true } : {}),
         async execute({ person }) {
           done.push(`go by ${person}`);
+          if (options.fault) throw new FaultError(options.fault);
           return say('Gone.');
         },
       },
@@ -247,6 +252,16 @@ describe('the intake', () => {
       await stop.clock.advance(2_000);
       await asked;
     }
+  });
+
+  test('a command that everyone may use and that changes something never says that nothing was changed when AWS failed', async () => {
+    const fault = { reason: 'network', message: 'no network', fix: 'Wait.' } as const;
+    const reads = intakeWith({ role: 'viewer', fault });
+    await reads.command('U7', 'a');
+    expect(reads.heard.at(-1)).toMatch(/Nothing was changed/);
+    const changes = intakeWith({ role: 'viewer', fault, changesState: true });
+    await changes.command('U7', 'a');
+    expect(changes.heard.at(-1)).toMatch(/may have been carried out or not/);
   });
 
   test('a request that another copy took while this one was frozen is not executed when it wakes, except a stop', async () => {

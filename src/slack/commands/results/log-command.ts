@@ -44,12 +44,17 @@ export const logsCommand = ({ logs, following }: LogCommandPorts): Command => ({
       case 'follow': {
         const asked = readFollow(others);
         if (!asked.ok) return asked;
-        return succeed({ isAudited: true, execute: (requester) => following.follow(asked.value, requester) });
+        return succeed({
+          changesState: true,
+          isAudited: true,
+          execute: (requester) => following.follow(asked.value, requester),
+        });
       }
       case 'stop':
         if (others.length > 0) return reject('`logs stop` has no arguments.');
         return succeed({
           worksWithoutMembership: true,
+          changesState: true,
           isAudited: true,
           execute: ({ channel, person }) => following.stopIn(channel, person),
         });
