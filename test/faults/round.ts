@@ -47,6 +47,8 @@ export interface Work {
   readonly done: RegExp;
   /** What a person reads where nothing was done; the person asks again. */
   readonly nothingDone: RegExp;
+  /** What nobody may read, because nothing happened that needs a person. */
+  readonly neverSaid?: RegExp;
   /** Compares AWS with what had to be done; throws where it differs. */
   check(round: Round, disturbed: Span): Promise<void>;
 }
@@ -308,7 +310,11 @@ export async function startRound(
         const withinMs = requests === MOST_REQUESTS ? WITHIN_MS : (work.patienceMs ?? PATIENCE_MS);
         const end = await within(
           withinMs,
-          async () => (await newest(work.done)) ?? (await newest(work.nothingDone)),
+          async () => {
+            const wrong = work.neverSaid && (await newest(work.neverSaid));
+            if (wrong) throw new Error(`${work.name}: ${wholeText(wrong)}`);
+            return (await newest(work.done)) ?? (await newest(work.nothingDone));
+          },
           messages.lastAt,
         );
         if (end && work.done.test(wholeText(end))) {

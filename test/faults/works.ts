@@ -266,6 +266,7 @@ export const autopilot: Work = {
   spanMs: 5_000,
   patienceMs: 120_000,
   done: /The autopilot has finished/,
+  neverSaid: /The autopilot is waiting for a person: the step/,
   nothingDone: /Nothing was (?:changed|started)/,
   async check(round, disturbed) {
     const mine = await invocationsOf(round);

@@ -118,9 +118,9 @@ export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDri
     // The process died before the request was shown, and nobody can approve what nobody sees.
     if (approval?.state.kind === 'pending' && approval.ts === undefined)
       await emit({ kind: 'approval-asked', record, approval });
-    const { attempts, lastAttempt } = record;
+    const { attempts, attemptedAt } = record;
     const approvalBy = approval && 'by' in approval.state ? approval.state.by : undefined;
-    const next = nextMove(defined({ view, attempts, lastAttempt, approval: approval?.state.kind, approvalBy }));
+    const next = nextMove(defined({ view, attempts, attemptedAt, approval: approval?.state.kind, approvalBy }));
     const isUnblocked = record.blocker !== undefined && !record.refused && next.kind !== 'needs-person';
     const now = isUnblocked ? await change(record.id, { remove: ['blocker'] }, ['running']) : record;
     if (!now) return 0;

@@ -19,8 +19,8 @@ export interface AutopilotFacts {
   readonly view: ChecklistView;
   /** How often the autopilot did each step since someone last retried. */
   readonly attempts: Readonly<Partial<Record<OwnStep, number>>>;
-  /** The last of these attempts, and when it was counted, which is before its step began. */
-  readonly lastAttempt?: { readonly step: string; readonly at: number };
+  /** When the last of these attempts was counted, which is before its step began. */
+  readonly attemptedAt?: Readonly<Partial<Record<OwnStep, number>>>;
   /** The state of the approval that the autopilot requested. */
   readonly approval?: ApprovalState['kind'];
   /** Who decided it. */
@@ -44,10 +44,10 @@ export function nextMove(facts: AutopilotFacts): Move {
     view.steps.find(({ step }) => step === name) ?? { step: name, state: 'to-do' };
   const timesTried = (step: OwnStep): number => {
     const times = attempts[step] ?? 0;
-    const { lastAttempt } = facts;
-    // The process died before the step began: what the checklist knows of it is older, so the attempt does not count.
-    const hasBegun = lastAttempt?.step !== step || (stepOf(step).at ?? 0) >= lastAttempt.at;
-    return hasBegun || times > MAX_LOST_ATTEMPTS ? times : Math.max(0, times - 1);
+    // The process died before the step began: what the checklist knows of it is older, so the attempt does not count. Nor do those
+    // before it, because a step that began is not attempted again.
+    const hasBegun = (stepOf(step).at ?? 0) >= (facts.attemptedAt?.[step] ?? 0);
+    return hasBegun || times > MAX_LOST_ATTEMPTS ? times : 0;
   };
   const closing = (): Move => {
     const { state } = stepOf('validate');

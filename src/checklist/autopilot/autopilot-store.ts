@@ -34,7 +34,7 @@ const OF_ONE_AUTOPILOT = [
   'endedAt',
   'stoppedBy',
   'checklistId',
-  'lastAttempt',
+  'attemptedAt',
   'approvalId',
   'runId',
   'blocker',

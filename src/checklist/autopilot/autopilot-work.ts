@@ -100,8 +100,8 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       const attempts = { ...record.attempts, [step]: (record.attempts[step] ?? 0) + 1 };
       // The logging is tested again after a deploy.
       if (step === 'deploy') attempts['test-logging'] = 0;
-      const lastAttempt = { step, at: Math.round(clock.now()) };
-      if (!(await change(record.id, { set: { attempts, lastAttempt } }, ['running']))) return;
+      const attemptedAt = { ...record.attemptedAt, [step]: Math.round(clock.now()) };
+      if (!(await change(record.id, { set: { attempts, attemptedAt } }, ['running']))) return;
       if (step === 'backup') return makeBackup(record);
       if (step !== 'validate') {
         const blocker = await ports.doStep(step, record.by);

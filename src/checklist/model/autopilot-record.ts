@@ -20,8 +20,8 @@ export const autopilotRecordSchema = z.object({
   checklistId: z.string().exactOptional(),
   /** How often it did each step since someone last retried. */
   attempts: z.record(z.string(), z.number()).default({}),
-  /** Its last attempt, from before the step began. */
-  lastAttempt: z.object({ step: z.string(), at: z.number() }).exactOptional(),
+  /** When the last attempt of each step was counted, which is before its step began. */
+  attemptedAt: z.record(z.string(), z.number()).exactOptional(),
   approvalId: z.string().exactOptional(),
   runId: z.string().exactOptional(),
   /** What blocks it, as JSON of an AutopilotBlocker. */

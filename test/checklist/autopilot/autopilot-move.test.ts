@@ -53,7 +53,7 @@ describe('the next move', () => {
 
   test('an attempt whose process died before the step began does not count, whatever the checklist knows from before', () => {
     for (const step of ['quotas', 'sample'] as const) {
-      const facts = { attempts: { [step]: 1 }, lastAttempt: { step, at: 50 } };
+      const facts = { attempts: { [step]: 1 }, attemptedAt: { [step]: 50 } };
       expect(nextMove(at(step, { [step]: { state: 'to-do' } }, facts))).toEqual({ kind: 'do', step });
       expect(nextMove(at(step, { [step]: { state: 'failed', at: 49 } }, facts))).toEqual({ kind: 'do', step });
       for (const later of [50, 60])
@@ -64,17 +64,37 @@ describe('the next move', () => {
   });
 
   test('a validation that cannot begin is repeated once, and then the autopilot has finished', () => {
-    const lastAttempt = { step: 'validate', at: 50 };
-    const moveAfter = (times: number) => nextMove(at('end', {}, { attempts: { validate: times }, lastAttempt }));
+    const attemptedAt = { validate: 50 };
+    const moveAfter = (times: number) => nextMove(at('end', {}, { attempts: { validate: times }, attemptedAt }));
     expect(moveAfter(1)).toEqual({ kind: 'do', step: 'validate' });
     expect(moveAfter(2)).toEqual({ kind: 'finished' });
   });
 
   test('a logging test from before the deploy is repeated after it, also where the process died before the repetition began', () => {
     const before = { ...failedLogging('missing-key')['test-logging'], at: 10 };
-    const facts = { attempts: { deploy: 1, 'test-logging': 1 }, lastAttempt: { step: 'test-logging', at: 30 } };
+    const facts = { attempts: { deploy: 1, 'test-logging': 1 }, attemptedAt: { deploy: 15, 'test-logging': 30 } };
     const deployed = at('test-logging', { 'test-logging': before, deploy: { state: 'done', at: 20 } }, facts);
     expect(nextMove(deployed)).toEqual({ kind: 'do', step: 'test-logging' });
+  });
+
+  test('a deploy that was lost with its process is made after the next failed test, also where that was lost twice', () => {
+    // From before the autopilot began.
+    const deploy = { state: 'failed', at: 5, found: { kind: 'rollback', codeSha256: 'C 1' } } as const;
+    for (const deploys of [1, 2, 3]) {
+      const lost = {
+        attempts: { deploy: deploys, 'test-logging': 0 },
+        attemptedAt: { 'test-logging': 10, deploy: 20 },
+      };
+      const tested = { ...failedLogging('missing-key')['test-logging'], at: 11 };
+      const afterCrash = at('test-logging', { deploy, 'test-logging': tested }, lost);
+      expect(nextMove(afterCrash)).toEqual({ kind: 'do', step: 'test-logging' });
+      const again = {
+        attempts: { deploy: deploys, 'test-logging': 1 },
+        attemptedAt: { 'test-logging': 30, deploy: 20 },
+      };
+      const failedAgain = at('test-logging', { deploy, 'test-logging': { ...tested, at: 31 } }, again);
+      expect(nextMove(failedAgain)).toEqual({ kind: 'do', step: 'deploy' });
+    }
   });
 
   test('the autopilot does not repeat a failed step, and asks a person', () => {
