@@ -15,17 +15,15 @@ const PURE = [
   'test/docs/**/*.test.ts',
   'test/deploy/**/*.test.ts',
 ];
-/** End-to-end tests of what every change may break. The others are slow tests. */
-const WHOLE = ['rescan', 'table', 'start'].map((name) => `test/e2e/${name}.test.ts`);
-/** `npm run test:slow`: the page in a browser, the tour, the other end-to-end tests, longer faults, tables that are recreated, moto, Step Functions. */
+/** `npm run test:slow`: the page in a browser, the tour, end-to-end tests, longer faults, long table jobs, moto, Step Functions. */
 const SLOW = [
   'test/browser/**/*.test.ts',
-  'test/e2e/!(rescan|table|start).test.ts',
+  'test/e2e/**/*.test.ts',
   'test/faults/{fault,copies,control-table}-rounds.test.ts',
   'test/faults/soak/**/*.test.ts',
   'test/backup/recreate/**/*.test.ts',
-  'test/checklist/table-jobs/table-steps-recreate.test.ts',
-  'test/run/control/{missing-rows,slow-control-table,lost-control-table}.test.ts',
+  'test/checklist/table-jobs/{table-steps-{job,prune,recreate,scope},kill-every-write}.test.ts',
+  'test/run/control/{missing-rows,slow-control-table,lost-control-table,unsaved-trip}.test.ts',
   'test/**/*moto*.test.ts',
   'test/run/engines/contract/**/*.test.ts',
   'test/run/engines/step-functions/machine-sandbox.test.ts',
@@ -67,9 +65,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'servers', include: ['test/**/*.test.ts'], exclude: [...PURE, ...WHOLE, ...SLOW, ...FAULTS] },
+        test: { name: 'servers', include: ['test/**/*.test.ts'], exclude: [...PURE, ...SLOW, ...FAULTS] },
       },
-      { extends: true, test: { name: 'whole', include: WHOLE } },
       { extends: true, test: { name: 'faults', include: FAULTS, exclude: FULL ? [] : SLOW } },
       { extends: true, test: { name: 'slow', include: SLOW } },
       {
