@@ -36,15 +36,15 @@ export interface DeliveryClaims {
    * The request stays open until `finish`. @throws ControlTableError
    */
   claim(deliveryId: string, owner: string, request: AcceptedRequest): Promise<boolean>;
-  /** The owner still works on it. False, and nothing is changed, if it is finished or has another owner. @throws ControlTableError */
-  renew(deliveryId: string, owner: string): Promise<boolean>;
+  /** The owner still works on it. Nothing is changed if it is finished or has another owner (`taken`), or is not stored (`gone`). @throws ControlTableError */
+  renew(deliveryId: string, owner: string): Promise<'renewed' | 'taken' | 'gone'>;
   /** It is carried out, if this is its owner. The claim stays for an hour. @throws ControlTableError */
   finish(deliveryId: string, owner: string, now: number): Promise<void>;
   /** The open requests. One that cannot be read is reported and left out. @throws ControlTableError */
   open(): AsyncIterable<OpenRequest>;
   /** Makes another one the owner. True only if the request is open and was not renewed or taken since it was read. @throws ControlTableError */
   take(open: OpenRequest, owner: string): Promise<boolean>;
-  /** Removes some of the claims that were finished more than an hour ago. Called after each claim, it removes all of them. @throws ControlTableError */
+  /** Removes some of the claims that were finished more than an hour ago. Called after each `finish`, it removes all of them. @throws ControlTableError */
   removeOld(now: number): Promise<void>;
 }
 
@@ -75,7 +75,10 @@ export function createDeliveryClaims({ table, name, warn }: QueueParts): Deliver
     claim: (deliveryId, owner, request) =>
       table.create(keyOf(deliveryId), { isOpen: true, owner, renewals: 0, request: JSON.stringify(request) }),
     async renew(deliveryId, owner) {
-      return (await table.update(keyOf(deliveryId), { add: { renewals: 1 } }, { equals: { isOpen: true, owner } })).ok;
+      const condition = { equals: { isOpen: true, owner } };
+      const { ok, entry } = await table.update(keyOf(deliveryId), { add: { renewals: 1 } }, condition);
+      if (ok) return 'renewed';
+      return entry ? 'taken' : 'gone';
     },
     async finish(deliveryId, owner, now) {
       const set = { isOpen: false, [DELETE_AFTER]: Math.ceil((now + KEPT_MS) / 1_000) };

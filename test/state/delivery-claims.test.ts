@@ -51,15 +51,15 @@ test('claims that were finished more than an hour ago are removed, and open ones
 test('a request is open until its owner finishes it', async () => {
   const { claims, openIds, found } = claimsIn();
   for (const id of ['a', 'b']) await claims.claim(id, 'one', REQUEST);
-  expect(await claims.renew('a', 'one')).toBe(true);
+  expect(await claims.renew('a', 'one')).toBe('renewed');
   expect(await openIds()).toEqual(['a one 1', 'b one 0']);
   expect((await found('b')).request).toEqual(REQUEST);
   await claims.finish('a', 'two', NOW);
   expect(await openIds()).toEqual(['a one 1', 'b one 0']);
   for (const id of ['a', 'b']) await claims.finish(id, 'one', NOW);
   // Late, as from a process that was slow.
-  expect(await claims.renew('a', 'one')).toBe(false);
-  expect(await claims.renew('c', 'one')).toBe(false);
+  expect(await claims.renew('a', 'one')).toBe('taken');
+  expect(await claims.renew('c', 'one')).toBe('gone');
   expect(await openIds()).toEqual([]);
   expect(await claims.claim('a', 'one', REQUEST)).toBe(false);
 });
@@ -75,7 +75,7 @@ test('a request is taken once, and only as long as it was not renewed, taken or 
   expect(await claims.take(c, 'two')).toBe(false);
   expect(await openIds()).toEqual(['a one 1', 'b two 0']);
   // The first owner was frozen.
-  expect(await claims.renew('b', 'one')).toBe(false);
+  expect(await claims.renew('b', 'one')).toBe('taken');
   await claims.finish('b', 'one', NOW);
   expect(await openIds()).toEqual(['a one 1', 'b two 0']);
   await claims.finish('b', 'two', NOW);

@@ -1,5 +1,6 @@
 import type { FiringDriver } from '../../checklist/schedules/firing-driver.ts';
 import { defined } from '../../lib/defined.ts';
+import { uncorrected } from '../../lib/followed-clock.ts';
 import { createUnfinishedRequests } from '../../slack/delivery/unfinished-requests.ts';
 import { gatherHome } from '../../slack/home/gather-home.ts';
 import { createHome, type Home } from '../../slack/home/home.ts';
@@ -74,9 +75,11 @@ export function assemblePipelineSlack(parts: Omit<SlackPorts, 'onError'>): Pipel
   const home = assembleHome(ports, clients, access, states);
   const webhooks = assembleWebhooks(ports, delivery.alerts);
   const claims = ports.deliveryClaims;
-  const acceptor = createAcceptor({ claims, clock: ports.clock, onError });
+  const steady = uncorrected(ports.clock);
+  const acceptor = createAcceptor({ claims, clock: steady, now: ports.clock.now, onError });
   const unfinished = createUnfinishedRequests({
     ...given,
+    clock: steady,
     claims,
     acceptor,
     chat: clients.answers,

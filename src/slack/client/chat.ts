@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Block, KnownBlock } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
 import type { Clock } from '../../lib/clock.ts';
@@ -47,6 +48,12 @@ export interface Chat {
   /** Posts a message that only this person sees. `threadTs`: in this thread, which must have replies. */
   postEphemeral(channel: string, person: string, message: Message, threadTs?: string): Promise<void>;
   permalink(location: MessageLocation): Promise<string | undefined>;
+}
+
+/** The id of a post (`onceId`): the same for each repetition, different in each channel. In the form of a UUID, as Slack's own clients send it. */
+export function onceIdOf(key: string, channel: string): string {
+  const hex = createHash('sha256').update(`${key} ${channel}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
 export function createChat(client: Pick<WebClient, 'chat'>): Chat {

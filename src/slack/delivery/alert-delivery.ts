@@ -1,11 +1,17 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { keepNewest } from '../../lib/memory/newest.ts';
 import type { EarlyAlerts } from '../../state/early-alerts.ts';
 import type { Outbox, OutboxMessage } from '../../state/outbox.ts';
-import { type Chat, type MessageLocation, postInThreadOrChannel, type StoredMessage } from '../client/chat.ts';
+import {
+  type Chat,
+  type MessageLocation,
+  onceIdOf,
+  postInThreadOrChannel,
+  type StoredMessage,
+} from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import { withTimeIfLate } from '../messages/kit/late.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
@@ -325,12 +331,6 @@ export function createAlertDelivery(ports: {
     idle: loop.idle,
     close: loop.close,
   };
-}
-
-/** The id of a post: the same for each repetition, different in each channel. In the form of a UUID, as Slack's own clients send it. */
-function onceIdOf(key: string, channel: string): string {
-  const hex = createHash('sha256').update(`${key} ${channel}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
 /** When Slack got the message, epoch ms: a repeated post finds the message as it was posted first. */

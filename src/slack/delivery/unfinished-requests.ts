@@ -1,9 +1,11 @@
 import type { NewAuditEntry } from '../../checklist/audit/audit-writer.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import type { DeliveryClaims, OpenRequest } from '../../state/delivery-claims.ts';
-import type { Chat } from '../client/chat.ts';
+import { type Chat, onceIdOf } from '../client/chat.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 import { type Acceptor, RENEW_EVERY_MS } from '../intake/accept.ts';
+import type { Service } from '../lifecycle.ts';
+import { withinLimits } from '../messages/kit/limits.ts';
 import { unfinishedMessage } from '../messages/refusals/refusals.ts';
 import { createRetryLoop } from './retry-loop.ts';
 
@@ -14,20 +16,23 @@ const LOOK_EVERY_MS = 60_000;
 
 /**
  * Notifies people that a process of the bot did not finish what they asked for, because it ended or is frozen. Slack had accepted the
- * request, so nothing else notifies them. Only the person is notified, by one process; twice only where that one ends at this moment.
+ * request, so nothing else notifies them. Only the person is notified, and once.
  */
 export function createUnfinishedRequests(ports: {
   readonly claims: Pick<DeliveryClaims, 'open'>;
   readonly acceptor: Pick<Acceptor, 'take' | 'worksOn' | 'close'>;
-  readonly chat: Pick<Chat, 'post' | 'postEphemeral'>;
+  readonly chat: Pick<Chat, 'postStored' | 'postEphemeral'>;
   readonly audit: (entry: Pick<NewAuditEntry, 'who' | 'what' | 'outcome'>) => void;
+  /** Measures durations, like that of the acceptor. */
   readonly clock: Clock;
   readonly random: Random;
   readonly onError: (error: unknown, message: string) => void;
-}): { start(): void; close(): void } {
+}): Service {
   const { claims, acceptor, chat, audit, clock, random, onError } = ports;
   /** What was open at the last look, and since when this process knows it with these renewals of this owner. */
   let known: ReadonlyMap<string, { readonly sign: string; readonly since: number }> = new Map();
+
+  let announcing: Promise<void> = Promise.resolve();
 
   async function announce(open: OpenRequest): Promise<void> {
     const taken = await acceptor.take(open);
@@ -35,7 +40,8 @@ export function createUnfinishedRequests(ports: {
     const { who, what, channel, isAudited } = open.request;
     const message = unfinishedMessage(open.request);
     const ways = [
-      () => chat.post(who, message),
+      // With an id, so that Slack shows it once, whatever becomes of the answer and of this process.
+      () => chat.postStored(who, withinLimits(message), undefined, onceIdOf(open.deliveryId, who)),
       ...(channel === undefined ? [] : [() => chat.postEphemeral(channel, who, message)]),
     ];
     try {
@@ -81,13 +87,16 @@ export function createUnfinishedRequests(ports: {
     }
     known = open;
     const failures: unknown[] = [];
-    for (const each of silent)
+    for (const each of silent) {
+      if (loop.closed.aborted) break;
       try {
-        await announce(each);
+        announcing = announce(each);
+        await announcing;
       } catch (error) {
         if (classifySlackError(error).kind === 'rate-limited') throw error;
         failures.push(error);
       }
+    }
     if (failures.length > 0) throw failures.at(-1);
     return known.size === 0 ? undefined : SILENT_MS;
   }
@@ -99,9 +108,10 @@ export function createUnfinishedRequests(ports: {
     random,
     pollMs: LOOK_EVERY_MS,
   });
-  // Without `idle`: a shutdown does not wait for the next look.
   return {
     start: loop.start,
+    // A shutdown waits for a message that is on its way, not for the next look.
+    idle: () => announcing.catch(() => {}),
     close() {
       loop.close();
       acceptor.close();

@@ -183,8 +183,14 @@ export function createIntake(ports: {
   /** What the work resolves to, if it is known before Slack must hear. */
   const beforeAcknowledgement = <T>(work: Promise<T>) => within(clock, BEFORE_ACKNOWLEDGEMENT_MS, work);
 
-  /** Whether this process executes it, and has not been frozen for so long that another one took it. */
-  const isMine = async (accepting: Promise<Acceptance | undefined>) => (await (await accepting)?.isHeld()) ?? false;
+  /** Executes it, unless another process took the request while this one was frozen. */
+  const unlessTaken =
+    (accepting: Promise<Acceptance | undefined>, handler: Handler): Handler =>
+    async (noteOutcome) => {
+      if (await (await accepting)?.isHeld()) return handler(noteOutcome);
+      noteOutcome('interrupted: another process took the request');
+      return undefined;
+    };
   const finish = async (accepting: Promise<Acceptance | undefined>) => (await accepting)?.finish();
 
   const withPermission =
@@ -248,9 +254,10 @@ export function createIntake(ports: {
       }
       // When the acknowledgement fails, Slack shows the person an error. The request is executed all the same.
       const isAcknowledged = await acknowledge(quickPermission && immediateReply);
-      if (!isStop && !(await isMine(accepting))) return;
+      if (!isStop && !(await accepting)) return;
       if (!isAcknowledged && quickPermission && immediateReply) await reply(immediateReply);
 
+      const work: Handler = (noteOutcome) => parsed.value.execute({ person, channel, triggerId, reply, noteOutcome });
       await execute(request, async (noteOutcome) => {
         const permission = quickPermission ?? (await checking);
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
@@ -259,7 +266,7 @@ export function createIntake(ports: {
           if (membership !== 'member' && membership !== 'unknown') return unheardMessage(channel, membership);
         }
         if (!quickPermission && immediateReply) await reply(immediateReply);
-        return parsed.value.execute({ person, channel, triggerId, reply, noteOutcome });
+        return (isStop ? work : unlessTaken(accepting, work))(noteOutcome);
       });
       await finish(accepting);
     },
@@ -283,7 +290,7 @@ export function createIntake(ports: {
       });
       if (!isStop) await beforeAcknowledgement(accepting);
       await acknowledge();
-      if (!isStop && !(await isMine(accepting))) return;
+      if (!isStop && !(await accepting)) return;
       await carryOut();
       await finish(accepting);
 
@@ -304,9 +311,10 @@ export function createIntake(ports: {
             ),
           );
         const isHeavy = action.isHeavy?.(value) ?? false;
+        const work: Handler = (noteOutcome) => action.execute({ ...incoming, channel, noteOutcome });
         await execute(
           { person, reply, what, isAudited, isRead, isHeavy },
-          withPermission(person, action.role, (noteOutcome) => action.execute({ ...incoming, channel, noteOutcome })),
+          withPermission(person, action.role, isStop ? work : unlessTaken(accepting, work)),
         );
       }
     },
@@ -341,11 +349,15 @@ export function createIntake(ports: {
       const accepting = acceptIn(channel);
       await beforeAcknowledgement(accepting);
       await acknowledge(submission.kind === 'next' ? { view: submission.view } : undefined);
-      if (!(await isMine(accepting))) return;
+      if (!(await accepting)) return;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };
       await execute(
         { ...requester, what, isAudited: true, isRead: false, isHeavy: form.isHeavy ?? false },
-        withPermission(person, form.role, (noteOutcome) => submission.execute({ ...requester, noteOutcome })),
+        withPermission(
+          person,
+          form.role,
+          unlessTaken(accepting, (noteOutcome) => submission.execute({ ...requester, noteOutcome })),
+        ),
       );
       await finish(accepting);
     },

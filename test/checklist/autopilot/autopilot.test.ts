@@ -57,7 +57,11 @@ describe('the autopilot', () => {
     expect(withoutNames()).toEqual(['backup', 'quotas', 'test-logging', 'sample', 'ask', 'validate']);
     expect(eventsOf('finished')).toMatchObject([{ run: { runId: 'r-0142' } }]);
     expect(eventsOf('needs-person')).toEqual([]);
-    expect(await store.read()).toMatchObject({ state: 'finished', runId: 'r-0142', approvalId: 'a-1' });
+    const record = await store.read();
+    expect(record).toMatchObject({ state: 'finished', runId: 'r-0142', approvalId: 'a-1' });
+    // Each step has the time of its own last attempt.
+    const steps = ['backup', 'quotas', 'test-logging', 'sample', 'validate'];
+    expect(Object.keys(record?.attemptedAt ?? {}).sort()).toEqual(steps.sort());
     expect(runStarts(world.runs)).toHaveLength(1);
   });
 

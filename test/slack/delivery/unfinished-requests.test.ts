@@ -18,16 +18,29 @@ function bots() {
   const audited: string[] = [];
   const errors: string[] = [];
   /** What Slack answers to the next posts. */
-  const failures: (Error | 'ok')[] = [];
+  const failures: (Error | 'ok' | 'lost answer')[] = [];
+  const shown = new Set<string>();
   /** While it is set, no process reaches the control table. */
-  const outage: { error?: Error } = {};
+  const outage: { error?: Error; renewal?: Promise<void> } = {};
   const onError = (_: unknown, message: string) => void errors.push(message);
 
-  async function post(where: string, text: string): Promise<string> {
+  let held = Promise.resolve();
+  /** Posts wait until what it returns is called. */
+  function holdPosts(): () => void {
+    let release = () => {};
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  }
+  /** As Slack does, it shows a message with the same id once. */
+  async function post(where: string, text: string, onceId: string): Promise<void> {
+    await held;
     const failure = failures.shift() ?? 'ok';
-    if (failure !== 'ok') throw failure;
-    read.push(`${where}: ${text}`);
-    return '1.0';
+    if (failure !== 'ok' && failure !== 'lost answer') throw failure;
+    if (!shown.has(onceId)) read.push(`${where}: ${text}`);
+    shown.add(onceId);
+    if (failure === 'lost answer') throw new Error('no answer');
   }
   /** A process. Nothing that it writes arrives after `die`, and nothing of it is read. */
   function startProcess() {
@@ -38,34 +51,38 @@ function bots() {
       return undefined;
     };
     const claims = createDeliveryClaims({
-      table: as({ before: reach, beforeRead: reach }),
+      table: as({ before: ({ set }) => reach() ?? ('owner' in set ? undefined : outage.renewal), beforeRead: reach }),
       name: 'ocr',
       warn: failOnWarning,
     });
-    const acceptor = createAcceptor({ claims, clock, onError });
+    const acceptor = createAcceptor({ claims, clock, now: clock.now, onError });
     const unfinished = createUnfinishedRequests({
       claims,
       acceptor,
       chat: {
-        post: (person, { text }) => post(person, text),
-        postEphemeral: async (channel, person, { text }) => void (await post(`${person} in ${channel}`, text)),
+        async postStored(person, { text }, _thread, onceId = '') {
+          await post(person, text, onceId);
+          return '1.0';
+        },
+        postEphemeral: (channel, person, { text }) => post(`${person} in ${channel}`, text, `${read.length}`),
       },
       audit: ({ who, what, outcome }) => void audited.push(`${who} ${what} ${outcome}`),
       clock,
       random: () => 0.5,
       onError,
     });
-    unfinished.start();
+    unfinished.start?.();
     return {
       claims,
       accept: acceptor.accept,
+      idle: unfinished.idle,
       close: unfinished.close,
       die() {
         isDead = true;
       },
     };
   }
-  return { clock, read, audited, errors, failures, outage, startProcess };
+  return { clock, read, audited, errors, failures, outage, startProcess, holdPosts };
 }
 
 test('A person is notified once, by one process, that the process with the request no longer responds', async () => {
@@ -141,13 +158,19 @@ test('Nobody is notified after an outage of the control table, however long it w
   for (const process of [working, other]) process.close();
 });
 
-test('A process that was frozen does not announce what it works on itself, in whichever order its timers wake it', async () => {
-  const { startProcess, clock, read } = bots();
+test('A process that was frozen does not announce what it works on itself, although its list is read before its renewal', async () => {
+  const { startProcess, clock, read, outage } = bots();
   const frozen = startProcess();
+  // So that it freezes between a look, at 60 s, and the next renewal.
+  await clock.advance(3_000);
   const slow = await frozen.accept('a', PAUSE);
+  await clock.advance(57_000);
   for (let times = 0; times < 20; times += 1) {
-    await clock.advance(61_300);
+    await clock.advance(1_300);
     clock.jump(60_000);
+    outage.renewal = clock.sleep(1_000);
+    await clock.advance(2_000);
+    delete outage.renewal;
   }
   expect(read).toEqual([]);
   void slow?.finish();
@@ -160,13 +183,104 @@ test('A renewal that has no answer does not keep the next one from being sent', 
   let isHanging = false;
   const table = as({ before: () => (isHanging ? new Promise(() => {}) : undefined) });
   const claims = createDeliveryClaims({ table, name: 'ocr', warn: failOnWarning });
-  const acceptor = createAcceptor({ claims, clock, onError: () => {} });
+  const acceptor = createAcceptor({ claims, clock, now: clock.now, onError: () => {} });
   await acceptor.accept('a', PAUSE);
   isHanging = true;
   await clock.advance(6_000);
   isHanging = false;
   await clock.advance(5_000);
   expect(await Array.fromAsync(claims.open(), ({ renewals }) => renewals)).toEqual([1]);
+});
+
+/** An acceptor on a table whose writes wait for what is given, and what another process does with its requests. */
+function acceptorOn(write: { before?: () => Promise<void>; after?: () => Promise<void> | void }) {
+  const { table, as } = createMemoryControlTable();
+  const clock = createFakeClock();
+  const claimsOn = (seen = table) => createDeliveryClaims({ table: seen, name: 'ocr', warn: failOnWarning });
+  const acceptor = createAcceptor({ claims: claimsOn(as(write)), clock, now: clock.now, onError: () => {} });
+  const other = claimsOn();
+  return {
+    table,
+    clock,
+    acceptor,
+    other,
+    async takeAll() {
+      for await (const open of other.open()) await other.take(open, 'other');
+    },
+  };
+}
+
+test('A request that was taken while its process was frozen is not held any more, also where it froze during the claim', async () => {
+  const frozen = acceptorOn({});
+  const accepted = await frozen.acceptor.accept('a', PAUSE);
+  expect(await accepted?.isHeld()).toBe(true);
+  await frozen.takeAll();
+  frozen.clock.jump(60_000);
+  expect(await accepted?.isHeld()).toBe(false);
+
+  const during = acceptorOn({
+    async after() {
+      await during.takeAll();
+      during.clock.jump(60_000);
+    },
+  });
+  const late = await during.acceptor.accept('a', PAUSE);
+  expect(await late?.isHeld()).toBe(false);
+
+  let isRenewal = false;
+  const renewing = acceptorOn({
+    async after() {
+      if (!isRenewal) return;
+      isRenewal = false;
+      await renewing.takeAll();
+      renewing.clock.jump(60_000);
+    },
+  });
+  const renewed = await renewing.acceptor.accept('a', PAUSE);
+  isRenewal = true;
+  await renewing.clock.advance(5_000);
+  expect(await renewed?.isHeld()).toBe(false);
+});
+
+test('A request whose claim another process has is not held, where that is known only after a second', async () => {
+  const slow = acceptorOn({ before: () => slow.clock.sleep(1_500) });
+  await slow.other.claim('a', 'other', { ...PAUSE, at: 1 });
+  const accepting = slow.acceptor.accept('a', PAUSE);
+  await slow.clock.advance(1_000);
+  const accepted = await accepting;
+  expect(await accepted?.isHeld()).toBe(true);
+  await slow.clock.advance(500);
+  expect(await accepted?.isHeld()).toBe(false);
+});
+
+test('A request is still held where its claim is gone, or the control table does not answer within a second', async () => {
+  let isHanging = false;
+  const here = acceptorOn({ before: () => (isHanging ? new Promise(() => {}) : Promise.resolve()) });
+  const accepted = await here.acceptor.accept('a', PAUSE);
+  // As where the control table was restored to an earlier time.
+  await here.table.remove({ pk: 'deliveries#ocr', sk: 'a' });
+  here.clock.jump(60_000);
+  expect(await accepted?.isHeld()).toBe(true);
+  isHanging = true;
+  const asked = accepted?.isHeld();
+  await here.clock.advance(1_000);
+  expect(await asked).toBe(true);
+});
+
+test('Nothing is renewed or waits any more once a request is finished, taken by another process or released', async () => {
+  const here = acceptorOn({});
+  const [finished, taken, released] = [
+    await here.acceptor.accept('a', PAUSE),
+    await here.acceptor.accept('b', PAUSE),
+    await here.acceptor.accept('c', PAUSE),
+  ];
+  await finished?.finish();
+  await here.takeAll();
+  await taken?.finish();
+  released?.release();
+  await here.clock.advance(10_000);
+  expect(here.clock.sleeping()).toBe(0);
+  expect(await Array.fromAsync(here.other.open(), ({ owner }) => owner)).toEqual(['other', 'other']);
 });
 
 test('A claim that is stored although its answer was lost is finished with the request', async () => {
@@ -179,7 +293,7 @@ test('A claim that is stored although its answer was lost is finished with the r
     },
   });
   const claims = createDeliveryClaims({ table, name: 'ocr', warn: failOnWarning });
-  const acceptor = createAcceptor({ claims, clock, onError: () => {} });
+  const acceptor = createAcceptor({ claims, clock, now: clock.now, onError: () => {} });
   const accepted = await acceptor.accept('a', PAUSE);
   isLost = false;
   expect(await Array.fromAsync(claims.open())).toHaveLength(1);
@@ -193,7 +307,7 @@ test('A claim that is stored after its time limit is renewed and finished like e
   let isSlow = true;
   const table = as({ before: () => (isSlow ? clock.sleep(1_100) : undefined) });
   const claims = createDeliveryClaims({ table, name: 'ocr', warn: failOnWarning });
-  const acceptor = createAcceptor({ claims, clock, onError: () => {} });
+  const acceptor = createAcceptor({ claims, clock, now: clock.now, onError: () => {} });
   const accepting = acceptor.accept('a', PAUSE);
   await clock.advance(1_000);
   const accepted = await accepting;
@@ -202,6 +316,17 @@ test('A claim that is stored after its time limit is renewed and finished like e
   expect(await Array.fromAsync(claims.open(), ({ renewals }) => renewals)).toEqual([2]);
   await accepted?.finish();
   expect(await Array.fromAsync(claims.open())).toEqual([]);
+});
+
+test('A claim that is stored only after its request was answered is finished, too', async () => {
+  let isSlow = true;
+  const here = acceptorOn({ before: () => (isSlow ? here.clock.sleep(3_000) : Promise.resolve()) });
+  const accepting = here.acceptor.accept('a', PAUSE);
+  await here.clock.advance(1_000);
+  isSlow = false;
+  void (await accepting)?.finish();
+  await here.clock.advance(10_000);
+  expect(await here.table.read({ pk: 'deliveries#ocr', sk: 'a' })).toMatchObject({ isOpen: false });
 });
 
 test('A process that goes on notifies about the requests of one that ended later', async () => {
@@ -252,6 +377,59 @@ test('A person is notified in the channel where Slack refuses the direct message
   await clock.advance(600_000);
   expect(read).toHaveLength(2);
   goesOn.close();
+});
+
+test('A person reads the message once where Slack showed it and its answer was lost', async () => {
+  const { startProcess, clock, read, failures } = bots();
+  const dying = startProcess();
+  await dying.accept('a', PAUSE);
+  dying.die();
+  failures.push('lost answer', 'lost answer');
+  const goesOn = startProcess();
+  await clock.advance(300_000);
+  expect(failures).toEqual([]);
+  expect(read).toHaveLength(1);
+  expect(await Array.fromAsync(goesOn.claims.open())).toEqual([]);
+  goesOn.close();
+});
+
+test('What ends while the bot stops is still finished, and what does not is announced by the next process', async () => {
+  const { startProcess, clock, read } = bots();
+  const stopping = startProcess();
+  const ends = await stopping.accept('a', PAUSE);
+  await stopping.accept('b', { ...PAUSE, who: 'U2' });
+  await clock.advance(7_000);
+  stopping.close();
+  await clock.advance(1_000);
+  await ends?.finish();
+  const next = startProcess();
+  await clock.advance(60_000);
+  expect(read).toEqual([expect.stringMatching(/^U2: /)]);
+  next.close();
+});
+
+test('A shutdown waits for a message that is on its way, and posts no further one', async () => {
+  const { startProcess, clock, read, audited, holdPosts } = bots();
+  const dying = startProcess();
+  await dying.accept('a', PAUSE);
+  await dying.accept('b', { ...PAUSE, who: 'U2' });
+  dying.die();
+  const stopping = startProcess();
+  const release = holdPosts();
+  await clock.advance(16_000);
+  let isIdle = false;
+  const idle = stopping.idle?.().then(() => {
+    isIdle = true;
+  });
+  await clock.advance(0);
+  expect(isIdle).toBe(false);
+  stopping.close();
+  release();
+  await idle;
+  await clock.advance(0);
+  expect(read).toHaveLength(1);
+  expect(audited).toHaveLength(1);
+  expect((await Array.fromAsync(stopping.claims.open())).map(({ deliveryId }) => deliveryId)).toEqual(['b']);
 });
 
 test('After a 429 of Slack nothing more is posted until its time has passed', async () => {

@@ -107,6 +107,7 @@ function intakeWith(
     acceptor: createAcceptor({
       claims,
       clock,
+      now: clock.now,
       onError: (_, message) => noted.push(message),
     }),
     heavyReads: createHeavyReads(clock),
@@ -265,22 +266,33 @@ describe('the intake', () => {
   });
 
   test('a request that another copy took while this one was frozen is not executed when it wakes, except a stop', async () => {
-    for (const role of ['operator', 'stopper'] as const) {
-      const { table } = createMemoryControlTable();
-      const taker = createDeliveryClaims({ table, name: 'test', warn: failOnWarning });
-      const frozen = intakeWith({
-        table,
-        role,
-        async whileAcknowledging() {
+    for (const role of ['operator', 'stopper'] as const)
+      for (const freezesIn of ['acknowledgement', 'permission'] as const) {
+        const { table } = createMemoryControlTable();
+        const taker = createDeliveryClaims({ table, name: 'test', warn: failOnWarning });
+        const freeze = async () => {
           for await (const open of taker.open()) await taker.take(open, 'other');
           frozen.clock.jump(20_000);
-        },
-      });
-      await frozen.command('U1', 'a');
-      await frozen.click('U1', 'b');
-      if (role === 'operator') await frozen.submit('U1', 'c');
-      expect(frozen.done).toEqual(role === 'stopper' ? ['go by U1', 'press r-1 by U1'] : []);
-    }
+        };
+        const frozen = intakeWith({
+          table,
+          role,
+          ...(freezesIn === 'acknowledgement' ? { whileAcknowledging: freeze } : {}),
+          async membersOf() {
+            if (freezesIn === 'permission') await freeze();
+            return ['U2'];
+          },
+        });
+        await frozen.command('U2', 'a');
+        // The members of a group are remembered for a while.
+        frozen.clock.jump(3_600_000);
+        await frozen.click('U2', 'b');
+        if (role === 'operator') {
+          frozen.clock.jump(3_600_000);
+          await frozen.submit('U2', 'c');
+        }
+        expect(frozen.done).toEqual(role === 'stopper' ? ['go by U2', 'press r-1 by U2'] : []);
+      }
   });
 
   test('a request is executed at once when the control table fails, and after a second when it does not answer', async () => {

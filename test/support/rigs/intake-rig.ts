@@ -183,7 +183,7 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
     access,
     handlers,
     states,
-    createAcceptor({ claims: ports.deliveryClaims, clock, onError: ports.onError }),
+    createAcceptor({ claims: ports.deliveryClaims, clock, now: clock.now, onError: ports.onError }),
   );
 
   let deliveries = 0;
