@@ -117,6 +117,8 @@ export function createStore(options: { readonly createTableMs: number; readonly 
     return found;
   };
   const table = (name: string) => promised<Table>((callback) => store.getTable(name, callback));
+  /** How many operations are running. */
+  let running = 0;
   return {
     /** The request with its expressions parsed. */
     check(operation: Operation, input: object): Checked {
@@ -129,8 +131,14 @@ export function createStore(options: { readonly createTableMs: number; readonly 
         throw asAnswer(error);
       }
     },
-    run: (operation: Operation, input: Checked): Promise<object> =>
-      promised((callback) => implementation(operation).run(store, input, callback)),
+    async run(operation: Operation, input: Checked): Promise<object> {
+      running += 1;
+      try {
+        return await promised((callback) => implementation(operation).run(store, input, callback));
+      } finally {
+        running -= 1;
+      }
+    },
     /** The primary key of an item, or a key, as one string. */
     async keyText(tableName: string, { item, key }: { readonly item?: Item; readonly key?: Item }): Promise<string> {
       const found = await table(tableName);
@@ -149,7 +157,11 @@ export function createStore(options: { readonly createTableMs: number; readonly 
     },
     keyNames: async (tableName: string): Promise<readonly string[]> =>
       (await table(tableName)).KeySchema.map(({ AttributeName }) => AttributeName),
-    close: (): Promise<void> => new Promise((resolve) => store.lifecycleManager.gracefulClose(() => resolve())),
+    /** Closes it, unless an operation is running: it would fail in a closed store, where nobody catches that. The store is only memory. */
+    async close(): Promise<void> {
+      if (running > 0) return;
+      await new Promise<void>((resolve) => store.lifecycleManager.gracefulClose(() => resolve()));
+    },
   };
 }
 
