@@ -84,8 +84,10 @@ export interface Intake {
   submission(incoming: IncomingSubmission): Promise<void>;
 }
 
-/** How long an acknowledgement waits for the lookup of the permission, and for the claim, ms. Slack must hear within a second. */
+/** How long an acknowledgement waits for the lookup of the permission, ms. Slack must hear within a second. */
 const BEFORE_ACKNOWLEDGEMENT_MS = 600;
+/** How long it waits for the claim, ms: less, because every request has one. */
+const CLAIM_BEFORE_ACKNOWLEDGEMENT_MS = 200;
 
 /** A request on its way to its handler. `what`: how the audit and the log name it. */
 interface Request extends Pick<Incoming, 'person' | 'reply'> {
@@ -110,7 +112,7 @@ export function createIntake(ports: {
   deduplicator: Deduplicator;
   /**
    * Called before anything is done or said. A stop does not wait for it, and each process that gets it executes it. The acknowledgement
-   * waits for it: what a person knows to be accepted is then stored, and is not forgotten when the process ends.
+   * waits for it for a moment: what a person knows to be accepted is then stored, and is not forgotten when the process ends.
    */
   acceptor: Pick<Acceptor, 'accept'>;
   heavyReads: HeavyReads;
@@ -191,6 +193,8 @@ export function createIntake(ports: {
       noteOutcome('interrupted: another process took the request');
       return undefined;
     };
+  const claimBeforeAcknowledgement = (accepting: Promise<Acceptance | undefined>) =>
+    within(clock, CLAIM_BEFORE_ACKNOWLEDGEMENT_MS, accepting);
   const finish = async (accepting: Promise<Acceptance | undefined>) => (await accepting)?.finish();
 
   const withPermission =
@@ -242,7 +246,7 @@ export function createIntake(ports: {
       const checking = permissions.check(person, role);
       const [known] = await Promise.all([
         beforeAcknowledgement(checking),
-        isStop ? undefined : beforeAcknowledgement(accepting),
+        isStop ? undefined : claimBeforeAcknowledgement(accepting),
       ]);
       const quickPermission: Permission | undefined = !known && isStop ? { ok: true } : known;
       if (quickPermission && !quickPermission.ok) {
@@ -288,7 +292,7 @@ export function createIntake(ports: {
         ...(isInChannel ? { channel } : {}),
         isAudited,
       });
-      if (!isStop) await beforeAcknowledgement(accepting);
+      if (!isStop) await claimBeforeAcknowledgement(accepting);
       await acknowledge();
       if (!isStop && !(await accepting)) return;
       await carryOut();
@@ -347,7 +351,7 @@ export function createIntake(ports: {
       }
       const { channel } = submission;
       const accepting = acceptIn(channel);
-      await beforeAcknowledgement(accepting);
+      await claimBeforeAcknowledgement(accepting);
       await acknowledge(submission.kind === 'next' ? { view: submission.view } : undefined);
       if (!(await accepting)) return;
       const requester: Requester = { person, channel, reply: (message) => incoming.replyIn(channel, message) };

@@ -215,7 +215,7 @@ describe('the intake', () => {
     ['a command', (intake: ReturnType<typeof intakeWith>) => intake.command('U1', 'a')],
     ['a click', (intake: ReturnType<typeof intakeWith>) => intake.click('U1', 'a')],
     ['a form', (intake: ReturnType<typeof intakeWith>) => intake.submit('U1', 'a')],
-  ])('%s is stored before it is acknowledged, for at most 600 ms', async (_, request) => {
+  ])('%s is stored before it is acknowledged, for at most 200 ms', async (_, request) => {
     let store = () => {};
     const held = createMemoryControlTable().as({ before: () => new Promise<void>((resolve) => (store = resolve)) });
     const intake = intakeWith({ table: held });
@@ -230,7 +230,7 @@ describe('the intake', () => {
     await requested;
     const slow = intakeWith({ table: createMemoryControlTable().as({ before: () => new Promise(() => {}) }) });
     const late = request(slow);
-    await slow.clock.advance(599);
+    await slow.clock.advance(199);
     expect(slow.heard).toEqual([]);
     await slow.clock.advance(1);
     expect(slow.heard).toHaveLength(1);
