@@ -44,13 +44,12 @@ export interface DeliveryClaims {
   open(): AsyncIterable<OpenRequest>;
   /** Makes another one the owner. True only if the request is open and was not renewed or taken since it was read. @throws ControlTableError */
   take(open: OpenRequest, owner: string): Promise<boolean>;
-  /** Removes some of the claims that were finished more than an hour ago. Called after each `finish`, it removes all of them. @throws ControlTableError */
+  /** Removes the claims that were finished more than an hour ago. @throws ControlTableError */
   removeOld(now: number): Promise<void>;
 }
 
 /** Slack delivers a request again within minutes, and a recorded one is valid for 5 minutes over HTTP. */
 const KEPT_MS = 60 * 60_000;
-const MOST_READ = 25;
 
 const openSchema = z.looseObject({ request: z.string(), owner: z.string(), renewals: z.number() });
 
@@ -58,8 +57,6 @@ const openSchema = z.looseObject({ request: z.string(), owner: z.string(), renew
 export function createDeliveryClaims({ table, name, warn }: QueueParts): DeliveryClaims {
   const pk = `deliveries#${name}`;
   const keyOf = (deliveryId: string) => ({ pk, sk: deliveryId });
-  /** Where the next look for old claims begins. */
-  let from = '';
 
   function readOpen(entry: Entry): OpenRequest {
     const { request, owner, renewals } = parsedEntry(entry, openSchema);
@@ -91,14 +88,8 @@ export function createDeliveryClaims({ table, name, warn }: QueueParts): Deliver
       return (await table.update(keyOf(open.deliveryId), { set: { owner } }, { equals: unchanged })).ok;
     },
     async removeOld(now) {
-      let read = 0;
-      let last = '';
-      for await (const { sk, [DELETE_AFTER]: until } of table.list(pk, { from, limit: MOST_READ })) {
-        read += 1;
-        last = sk;
+      for await (const { sk, [DELETE_AFTER]: until } of table.list(pk))
         if (Number(until) * 1_000 <= now) await table.remove({ pk, sk });
-      }
-      from = read < MOST_READ ? '' : last;
     },
   };
 }

@@ -43,7 +43,7 @@ test('claims that were finished more than an hour ago are removed, and open ones
   expect((await table.read({ pk: 'deliveries#ocr', sk: idOf(60) }))?.[DELETE_AFTER]).toBe((NOW + HOUR) / 1_000);
   // DynamoDB may delete what has this attribute.
   expect((await table.read({ pk: 'deliveries#ocr', sk: idOf(50) }))?.[DELETE_AFTER]).toBeUndefined();
-  for (let look = 0; look < 5; look += 1) await claims.removeOld(NOW + HOUR);
+  await claims.removeOld(NOW + HOUR);
   const left = await Array.fromAsync(table.list('deliveries#ocr'), ({ sk }) => sk);
   expect(left).toEqual([...Array.from({ length: 40 }, (_, number) => idOf(number)), idOf(50), idOf(99)]);
 });

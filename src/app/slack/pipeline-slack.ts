@@ -76,10 +76,11 @@ export function assemblePipelineSlack(parts: Omit<SlackPorts, 'onError'>): Pipel
   const webhooks = assembleWebhooks(ports, delivery.alerts);
   const claims = ports.deliveryClaims;
   const steady = uncorrected(ports.clock);
-  const acceptor = createAcceptor({ claims, clock: steady, now: ports.clock.now, onError });
+  const acceptor = createAcceptor({ ...given, claims, clock: steady, now: ports.clock.now });
   const unfinished = createUnfinishedRequests({
     ...given,
     clock: steady,
+    now: ports.clock.now,
     claims,
     acceptor,
     chat: clients.answers,

@@ -19,16 +19,18 @@ const LOOK_EVERY_MS = 60_000;
  * request, so nothing else notifies them. Only the person is notified, and once.
  */
 export function createUnfinishedRequests(ports: {
-  readonly claims: Pick<DeliveryClaims, 'open'>;
+  readonly claims: Pick<DeliveryClaims, 'open' | 'removeOld'>;
   readonly acceptor: Pick<Acceptor, 'take' | 'worksOn' | 'close'>;
   readonly chat: Pick<Chat, 'postStored' | 'postEphemeral'>;
   readonly audit: (entry: Pick<NewAuditEntry, 'who' | 'what' | 'outcome'>) => void;
   /** Measures durations, like that of the acceptor. */
   readonly clock: Clock;
+  /** The time, epoch ms. */
+  readonly now: () => number;
   readonly random: Random;
   readonly onError: (error: unknown, message: string) => void;
 }): Service {
-  const { claims, acceptor, chat, audit, clock, random, onError } = ports;
+  const { claims, acceptor, chat, audit, clock, now, random, onError } = ports;
   /** What was open at the last look, and since when this process knows it with these renewals of this owner. */
   let known: ReadonlyMap<string, { readonly sign: string; readonly since: number }> = new Map();
 
@@ -67,12 +69,12 @@ export function createUnfinishedRequests(ports: {
   }
 
   /**
-   * Announces what has been open for long enough. Resolves to the time until the next look, ms; undefined where nothing is open.
+   * Announces what has been open for long enough, and removes old claims. Resolves to the time until the next look, ms; undefined where nothing is open.
    * @throws the last failure, once all were tried
    */
   async function look(): Promise<number | undefined> {
     const before = known;
-    const now = clock.now();
+    const lookedAt = clock.now();
     const silent: OpenRequest[] = [];
     const open = new Map<string, { readonly sign: string; readonly since: number }>();
     // Where the list cannot be read, the process of a request may not be able to write either.
@@ -81,8 +83,8 @@ export function createUnfinishedRequests(ports: {
       if (acceptor.worksOn(each)) continue;
       const sign = `${each.owner} ${each.renewals}`;
       const last = before.get(each.deliveryId);
-      const since = last?.sign === sign ? last.since : now;
-      if (now - since >= SILENT_MS) silent.push(each);
+      const since = last?.sign === sign ? last.since : lookedAt;
+      if (lookedAt - since >= SILENT_MS) silent.push(each);
       else open.set(each.deliveryId, { sign, since });
     }
     known = open;
@@ -98,12 +100,13 @@ export function createUnfinishedRequests(ports: {
       }
     }
     if (failures.length > 0) throw failures.at(-1);
+    await claims.removeOld(now());
     return known.size === 0 ? undefined : SILENT_MS;
   }
 
   const loop = createRetryLoop({
     pass: look,
-    onError: (error) => onError(error, 'It could not be looked up which requests are unfinished. The bot tries again.'),
+    onError: (error) => onError(error, 'Unfinished requests could not be read or announced. The bot tries again.'),
     clock,
     random,
     pollMs: LOOK_EVERY_MS,

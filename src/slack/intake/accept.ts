@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { retryUntilAborted } from '../../lib/async/backoff.ts';
 import { within } from '../../lib/async/within.ts';
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock, Random } from '../../lib/clock.ts';
 import type { AcceptedRequest, DeliveryClaims, OpenRequest } from '../../state/delivery-claims.ts';
 
 /** A request that this process works on. */
@@ -31,9 +32,6 @@ export interface Acceptor {
   close(): void;
 }
 
-/** Whether the claim of a request is stored; `unknown` where the control table failed. */
-type Claimed = 'mine' | 'not mine' | 'unknown';
-
 const CLAIM_TIMEOUT_MS = 1_000;
 /** A process that works on a request notes so in this interval, ms. */
 export const RENEW_EVERY_MS = 5_000;
@@ -41,35 +39,42 @@ export const RENEW_EVERY_MS = 5_000;
 const HELD_FOR_MS = 2 * RENEW_EVERY_MS;
 
 export function createAcceptor(ports: {
-  readonly claims: Pick<DeliveryClaims, 'claim' | 'renew' | 'finish' | 'take' | 'removeOld'>;
+  readonly claims: Pick<DeliveryClaims, 'claim' | 'renew' | 'finish' | 'take'>;
   /** Measures durations: a correction of the time must not make a request look silent. */
   readonly clock: Clock;
   /** The time, epoch ms. */
   readonly now: () => number;
+  readonly random: Random;
   /** Logs an error that is handled. */
   readonly onError: (error: unknown, message: string) => void;
 }): Acceptor {
-  const { claims, clock, now, onError } = ports;
+  const { claims, clock, now, random, onError } = ports;
+  const retry = {
+    ...{ baseMs: 1_000, maxMs: RENEW_EVERY_MS, clock, random },
+    onError: (error: unknown) => onError(error, 'The bot could not store that a request was carried out.'),
+  };
   /** The owners of what this process works on. */
   const working = new Set<string>();
   const closing = new AbortController();
 
-  async function claim(deliveryId: string, owner: string, request: Omit<AcceptedRequest, 'at'>): Promise<Claimed> {
+  /** False where another process has it. True also where the control table failed: the claim may be stored all the same. */
+  async function claim(deliveryId: string, owner: string, request: Omit<AcceptedRequest, 'at'>): Promise<boolean> {
     try {
-      return (await claims.claim(deliveryId, owner, { ...request, at: now() })) ? 'mine' : 'not mine';
+      return await claims.claim(deliveryId, owner, { ...request, at: now() });
     } catch (error) {
       onError(error, 'A request could not be claimed. It is executed without a claim.');
-      return 'unknown';
+      return true;
     }
   }
 
   /** Renews until the work has ended, then stores that it is finished, and repeats that until it succeeds. */
-  function workOn(deliveryId: string, owner: string, claiming: Promise<Claimed>, since: number): Acceptance {
+  function workOn(deliveryId: string, owner: string, claiming: Promise<boolean>, since: number): Acceptance {
     const ended = new AbortController();
     let isReleased = false;
-    let claimed: Claimed | undefined;
+    /** What `claiming` resolved to; undefined before that. */
+    let isMine: boolean | undefined;
     void claiming.then((known) => {
-      claimed = known;
+      isMine = known;
     });
     /** When the last write was sent that the control table accepted: later, another process may have taken it. */
     let heldAt = since;
@@ -88,37 +93,29 @@ export function createAcceptor(ports: {
         if (until.aborted) break;
         // Not awaited: one that has no answer must not keep the next one from being sent.
         void renew().catch((error: unknown) =>
-          onError(error, 'It could not be noted that a request is still in progress.'),
+          onError(error, 'The bot could not store that a request is still in progress.'),
         );
       }
       // The bot stops. What ends before the process does is still stored.
       if (!ended.signal.aborted) await once(ended.signal, 'abort');
     }
-    async function storeFinished(): Promise<void> {
-      do
-        try {
-          return await claims.finish(deliveryId, owner, now());
-        } catch (error) {
-          onError(error, 'It could not be noted that a request was carried out. It is tried again.');
-          await clock.sleep(RENEW_EVERY_MS, closing.signal);
-        }
-      while (!closing.signal.aborted);
-    }
+    const storeFinished = () =>
+      retryUntilAborted(retry, () => claims.finish(deliveryId, owner, now()), closing.signal).catch(retry.onError);
     const keeping = (async () => {
       await renewUntilEnded();
-      const wasClaimed = claimed;
+      const wasKnown = isMine !== undefined;
       if (!isReleased) await storeFinished();
-      // It may have been stored only now.
-      if (!isReleased && wasClaimed === undefined && (await claiming) !== 'not mine') await storeFinished();
+      // The claim may have been stored only now.
+      if (!isReleased && !wasKnown && (await claiming)) await storeFinished();
       working.delete(owner);
     })();
 
     return {
       async isHeld() {
-        if (claimed === 'not mine') return false;
+        if (isMine === false) return false;
         if (clock.now() - heldAt < HELD_FOR_MS) return true;
         const renewing = renew().catch((error: unknown) => {
-          onError(error, 'It could not be read whether a request was taken by another process. It is executed.');
+          onError(error, 'The bot could not check whether another process took a request. It executes the request.');
           return true;
         });
         return (await within(clock, CLAIM_TIMEOUT_MS, renewing)) ?? true;
@@ -126,8 +123,6 @@ export function createAcceptor(ports: {
       async finish() {
         ended.abort();
         await within(clock, CLAIM_TIMEOUT_MS, keeping);
-        // The next one tries again.
-        void claims.removeOld(now()).catch((error: unknown) => onError(error, 'Old claims could not be removed.'));
       },
       release() {
         isReleased = true;
@@ -141,9 +136,9 @@ export function createAcceptor(ports: {
       const owner = randomUUID();
       const since = clock.now();
       const claiming = claim(deliveryId, owner, request);
-      const claimed = await within(clock, CLAIM_TIMEOUT_MS, claiming);
-      if (claimed === 'not mine') return undefined;
-      if (claimed === undefined)
+      const isMine = await within(clock, CLAIM_TIMEOUT_MS, claiming);
+      if (isMine === false) return undefined;
+      if (isMine === undefined)
         onError(undefined, 'The control table did not answer within a second. A request is executed without a claim.');
       return workOn(deliveryId, owner, claiming, since);
     },
@@ -151,7 +146,7 @@ export function createAcceptor(ports: {
       const owner = randomUUID();
       const since = clock.now();
       const isTaken = await claims.take(open, owner);
-      return isTaken ? workOn(open.deliveryId, owner, Promise.resolve('mine'), since) : undefined;
+      return isTaken ? workOn(open.deliveryId, owner, Promise.resolve(true), since) : undefined;
     },
     worksOn: ({ owner }) => working.has(owner),
     close: () => closing.abort(),

@@ -12,7 +12,7 @@ const refused = (error: string) => new WebAPIPlatformError({ ok: false, error })
 
 /** Processes of the bot that share a control table and a clock, and what people read. */
 function bots() {
-  const { as } = createMemoryControlTable();
+  const { table, as } = createMemoryControlTable();
   const clock = createFakeClock();
   const read: string[] = [];
   const audited: string[] = [];
@@ -55,7 +55,7 @@ function bots() {
       name: 'ocr',
       warn: failOnWarning,
     });
-    const acceptor = createAcceptor({ claims, clock, now: clock.now, onError });
+    const acceptor = createAcceptor({ claims, clock, now: clock.now, random: () => 0.5, onError });
     const unfinished = createUnfinishedRequests({
       claims,
       acceptor,
@@ -68,6 +68,7 @@ function bots() {
       },
       audit: ({ who, what, outcome }) => void audited.push(`${who} ${what} ${outcome}`),
       clock,
+      now: clock.now,
       random: () => 0.5,
       onError,
     });
@@ -82,7 +83,7 @@ function bots() {
       },
     };
   }
-  return { clock, read, audited, errors, failures, outage, startProcess, holdPosts };
+  return { table, clock, read, audited, errors, failures, outage, startProcess, holdPosts };
 }
 
 test('A person is notified once, by one process, that the process with the request no longer responds', async () => {
@@ -103,6 +104,18 @@ test('A person is notified once, by one process, that the process with the reque
   expect(read).toHaveLength(1);
   expect(audited).toEqual(['U1 /rescan pause interrupted: the process that worked on it no longer responded']);
   for (const process of processes) process.close();
+});
+
+test('A claim is removed an hour after its request was carried out', async () => {
+  const { startProcess, table, clock } = bots();
+  const process = startProcess();
+  await (await process.accept('a', PAUSE))?.finish();
+  const stored = () => Array.fromAsync(table.list('deliveries#ocr'), ({ sk }) => sk);
+  await clock.advance(3_540_000);
+  expect(await stored()).toEqual(['a']);
+  await clock.advance(180_000);
+  expect(await stored()).toEqual([]);
+  process.close();
 });
 
 test('Nobody is notified about a request that was carried out, or that a process still works on', async () => {
@@ -183,7 +196,7 @@ test('A renewal that has no answer does not keep the next one from being sent', 
   let isHanging = false;
   const table = as({ before: () => (isHanging ? new Promise(() => {}) : undefined) });
   const claims = createDeliveryClaims({ table, name: 'ocr', warn: failOnWarning });
-  const acceptor = createAcceptor({ claims, clock, now: clock.now, onError: () => {} });
+  const acceptor = createAcceptor({ claims, clock, now: clock.now, random: () => 0.5, onError: () => {} });
   await acceptor.accept('a', PAUSE);
   isHanging = true;
   await clock.advance(6_000);
@@ -197,7 +210,13 @@ function acceptorOn(write: { before?: () => Promise<void>; after?: () => Promise
   const { table, as } = createMemoryControlTable();
   const clock = createFakeClock();
   const claimsOn = (seen = table) => createDeliveryClaims({ table: seen, name: 'ocr', warn: failOnWarning });
-  const acceptor = createAcceptor({ claims: claimsOn(as(write)), clock, now: clock.now, onError: () => {} });
+  const acceptor = createAcceptor({
+    claims: claimsOn(as(write)),
+    clock,
+    now: clock.now,
+    random: () => 0.5,
+    onError: () => {},
+  });
   const other = claimsOn();
   return {
     table,
@@ -293,7 +312,7 @@ test('A claim that is stored although its answer was lost is finished with the r
     },
   });
   const claims = createDeliveryClaims({ table, name: 'ocr', warn: failOnWarning });
-  const acceptor = createAcceptor({ claims, clock, now: clock.now, onError: () => {} });
+  const acceptor = createAcceptor({ claims, clock, now: clock.now, random: () => 0.5, onError: () => {} });
   const accepted = await acceptor.accept('a', PAUSE);
   isLost = false;
   expect(await Array.fromAsync(claims.open())).toHaveLength(1);
@@ -307,7 +326,7 @@ test('A claim that is stored after its time limit is renewed and finished like e
   let isSlow = true;
   const table = as({ before: () => (isSlow ? clock.sleep(1_100) : undefined) });
   const claims = createDeliveryClaims({ table, name: 'ocr', warn: failOnWarning });
-  const acceptor = createAcceptor({ claims, clock, now: clock.now, onError: () => {} });
+  const acceptor = createAcceptor({ claims, clock, now: clock.now, random: () => 0.5, onError: () => {} });
   const accepting = acceptor.accept('a', PAUSE);
   await clock.advance(1_000);
   const accepted = await accepting;

@@ -108,6 +108,7 @@ function intakeWith(
       claims,
       clock,
       now: clock.now,
+      random: () => 0.5,
       onError: (_, message) => noted.push(message),
     }),
     heavyReads: createHeavyReads(clock),

@@ -183,7 +183,7 @@ export function createIntakeRig(options: IntakeRigOptions = {}) {
     access,
     handlers,
     states,
-    createAcceptor({ claims: ports.deliveryClaims, clock, now: clock.now, onError: ports.onError }),
+    createAcceptor({ ...ports, claims: ports.deliveryClaims, now: clock.now }),
   );
 
   let deliveries = 0;
