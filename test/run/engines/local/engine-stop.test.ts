@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NotSentError } from '../../../../src/pipeline/may-send.ts';
 import { failed, number, processed, startRig } from '../../../support/rigs/engine-rig.ts';
+import { createFakeClock } from '../../../support/rigs/fake-clock.ts';
 
 describe('stopping a run', () => {
   const stop = (now: boolean) => ({ kind: 'stop', by: { kind: 'person', by: 'U2' }, now }) as const;
@@ -22,6 +23,34 @@ describe('stopping a run', () => {
     rig.drive.halt(stop(true));
     await rig.play(500);
     expect(await rig.drive.ended).toEqual({ halt: stop(true), leftInFlight: 20 });
+  });
+
+  test('stop now ends every request in flight, each by a signal of its own, also where it was used before', async () => {
+    const ended: string[] = [];
+    const using = new Set<AbortSignal>();
+    const clock = createFakeClock();
+    const rig = startRig({
+      images: 500,
+      perMinute: 3_000,
+      clock,
+      ports: {
+        async invoke(key, signal) {
+          expect(using.has(signal)).toBe(false);
+          using.add(signal);
+          await clock.sleep(number(key) < 20 ? 100 : 60_000, signal);
+          using.delete(signal);
+          if (signal.aborted) ended.push(key);
+          return processed();
+        },
+      },
+    });
+    await rig.play(3_000);
+    const inFlight = using.size;
+    rig.drive.halt(stop(true));
+    await rig.play(500);
+    expect(inFlight).toBeGreaterThan(5);
+    expect(ended).toHaveLength(inFlight);
+    expect(await rig.drive.ended).toEqual({ halt: stop(true), leftInFlight: inFlight });
   });
 
   test('stop now replaces a stop that drains', async () => {
