@@ -1,5 +1,3 @@
-import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { openTemporaryFile, type TemporaryFile } from '../disk/temporary-file.ts';
 import type { CsvColumn } from './column.ts';
 import { csvBatches, csvHeader, type Rows } from './write.ts';
@@ -15,7 +13,8 @@ export interface CsvPart {
   readonly bytes: number;
   /** Without the header. */
   readonly rows: number;
-  readonly open: () => Readable;
+  /** The content from its beginning. A chunk is overwritten when the next one is read. */
+  readonly chunks: () => AsyncIterable<Uint8Array>;
 }
 
 export interface CsvPartsOptions {
@@ -81,8 +80,7 @@ export async function* csvParts<Row>(
       number: finishedParts,
       bytes,
       rows,
-      // The handle is read, not the path. It stays open for the next reader.
-      open: () => createReadStream('', { fd: file.handle, start: 0, autoClose: false }),
+      chunks: () => chunksOf(file, bytes),
     };
   };
   async function* rowByRow(lines: readonly string[]): AsyncGenerator<CsvPart> {
@@ -108,6 +106,19 @@ export async function* csvParts<Row>(
     if (part !== undefined) yield finish(part, finishedParts === 0);
   } finally {
     await part?.file.dispose();
+  }
+}
+
+const CHUNK_BYTES = 64 * 1_024;
+
+/** The first `bytes` of a file, in one buffer that is used again: a new one for each chunk stays in memory until V8 collects it. */
+async function* chunksOf({ handle }: TemporaryFile, bytes: number): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.alloc(CHUNK_BYTES);
+  for (let at = 0; at < bytes; ) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, bytes - at), at);
+    if (bytesRead === 0) throw new Error('A temporary file of a CSV export is shorter than what was written.');
+    yield buffer.subarray(0, bytesRead);
+    at += bytesRead;
   }
 }
 

@@ -1,21 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import type { WebClient } from '@slack/web-api';
-import { request } from 'undici';
 import type { Clock } from '../../lib/clock.ts';
 
 /** A file to be uploaded. Slack needs its exact size, in bytes, before its content. */
 export interface FileContent {
   readonly name: string;
   readonly bytes: number;
-  readonly open: () => Readable;
+  /** The content from its beginning. A chunk may be overwritten when the next one is read. */
+  readonly chunks: () => AsyncIterable<Uint8Array>;
 }
 
 /** A small file that is already in memory. */
 export const bufferFile = (name: string, content: Buffer): FileContent => ({
   name,
   bytes: content.length,
-  open: () => Readable.from([content]),
+  async *chunks() {
+    yield content;
+  },
 });
 
 /** Uploads files to a channel or thread: files.getUploadURLExternal, the bytes, files.completeUploadExternal. */
@@ -49,6 +52,8 @@ export class FileUploadError extends Error {
 /** Slack's limit per file (docs.slack.dev, "Working with files"), less the form around it. */
 export const MAX_FILE_BYTES = 1_000_000_000;
 const UPLOAD_TIMEOUT_MS = 600_000;
+/** A connection on which nothing moves for this long is broken. */
+const SILENCE_MS = 120_000;
 /** The delays before the retries after a temporary error. Each retry gets a new upload URL, so no file is shown twice. */
 const RETRY_DELAYS_MS = [1_000, 5_000];
 
@@ -56,6 +61,7 @@ export function createFileUpload(
   client: Pick<WebClient, 'files'>,
   token: string,
   clock: Pick<Clock, 'sleep'>,
+  silenceMs = SILENCE_MS,
 ): FileUpload {
   async function uploadWithRetries(file: FileContent): Promise<{ id: string; title: string }> {
     for (const waitMs of RETRY_DELAYS_MS)
@@ -72,19 +78,14 @@ export function createFileUpload(
     const target = await client.files.getUploadURLExternal({ filename: name, length });
     if (!target.upload_url || !target.file_id)
       throw new Error('files.getUploadURLExternal succeeded but returned no URL.');
-    const form = formOf(file);
-    const { statusCode, body } = await request(target.upload_url, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${token}`,
-        'content-type': `multipart/form-data; boundary=${form.boundary}`,
-        'content-length': String(form.length),
-      },
-      body: Readable.from(form.content(), { objectMode: false }),
-      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
-    });
-    await body.dump();
-    if (statusCode < 200 || statusCode > 299) throw new FileUploadError(name, statusCode);
+    const { boundary, bytes, content } = formOf(file);
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+      'content-length': bytes,
+    };
+    const status = await post(target.upload_url, { headers, silenceMs }, content());
+    if (status < 200 || status > 299) throw new FileUploadError(name, status);
     return { id: target.file_id, title: name };
   }
   return {
@@ -109,12 +110,57 @@ export function createFileUpload(
 const isTemporary = (error: unknown): boolean =>
   error instanceof FileUploadError
     ? error.status >= 500 || error.status === 429
-    : error instanceof Error &&
-      'code' in error &&
-      /^(ECONN|EPIPE|ETIMEDOUT|UND_ERR_(SOCKET|CONNECT))/.test(String(error.code));
+    : error instanceof Error && 'code' in error && /^(ECONN|EPIPE|ETIMEDOUT)/.test(String(error.code));
+
+/**
+ * Posts the chunks, and resolves to the status of the answer, which may come before all of them were sent. One chunk is read when
+ * the one before has left the process, so that none of them waits in memory.
+ * @throws the error of the connection (its `code` is ETIMEDOUT after `silenceMs` without a byte), or what `chunks` throws
+ */
+async function post(
+  url: string,
+  { headers, silenceMs }: { headers: Readonly<Record<string, string | number>>; silenceMs: number },
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<number> {
+  const begin = url.startsWith('https:') ? requestHttps : requestHttp;
+  const request = begin(url, { method: 'POST', headers, signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS) });
+  let end: { readonly status: number } | { readonly error: unknown } | undefined;
+  let onEnd = () => {};
+  const endWith = (how: NonNullable<typeof end>) => {
+    end ??= how;
+    onEnd();
+  };
+  request.on('error', (error) => endWith({ error }));
+  request.on('response', (response) => {
+    response.resume();
+    endWith({ status: response.statusCode ?? 0 });
+  });
+  request.setTimeout(silenceMs, () =>
+    request.destroy(
+      Object.assign(new Error(`Nothing was sent or received for ${silenceMs} ms.`), { code: 'ETIMEDOUT' }),
+    ),
+  );
+  const untilEndOr = (work: (done: () => void) => void) =>
+    new Promise<void>((resolve) => {
+      onEnd = resolve;
+      if (end) resolve();
+      else work(resolve);
+    });
+  try {
+    for await (const chunk of chunks) {
+      await untilEndOr((done) => request.write(chunk, done));
+      if (end) break;
+    }
+    await untilEndOr(() => request.end());
+  } finally {
+    if (!request.writableEnded) request.destroy();
+  }
+  if (end && 'status' in end) return end.status;
+  throw end?.error;
+}
 
 /** A multipart form with the file as its only field, `body`, as a stream. */
-function formOf({ name, bytes, open }: FileContent) {
+function formOf({ name, bytes, chunks }: FileContent) {
   const boundary = `rescan-${randomUUID()}`;
   // A quote would end the name (RFC 7578, 4.2).
   const safe = name.replace(/["\r\n]/g, '_');
@@ -124,10 +170,17 @@ function formOf({ name, bytes, open }: FileContent) {
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
   return {
     boundary,
-    length: head.length + bytes + tail.length,
+    bytes: head.length + bytes + tail.length,
+    /** @throws an Error where the file has another length than it says */
     async *content() {
       yield head;
-      yield* open();
+      let length = 0;
+      for await (const chunk of chunks()) {
+        length += chunk.length;
+        if (length > bytes) break;
+        yield chunk;
+      }
+      if (length !== bytes) throw new Error(`The file ${name} does not have the ${bytes} bytes that it should have.`);
       yield tail;
     },
   };

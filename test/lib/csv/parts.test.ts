@@ -16,7 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const textOf = async (part: CsvPart) => Buffer.concat(await part.open().toArray()).toString();
+const textOf = async (part: CsvPart) =>
+  Buffer.concat(await Array.fromAsync(part.chunks(), (chunk) => Buffer.from(chunk))).toString();
 async function all(rows: Iterable<string>, options: Partial<CsvPartsOptions> = {}) {
   const found: { name: string; bytes: number; rows: number; text: string }[] = [];
   for await (const part of csvParts(columns, rows, { name: 'failures', maxBytes: 100, folder, ...options })) {

@@ -1,4 +1,6 @@
 import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -37,7 +39,7 @@ async function connect() {
 const fileOf = (name: string, content: Buffer, more: Partial<FileContent> = {}): FileContent => ({
   name,
   bytes: content.length,
-  open: () => Readable.from([content.subarray(0, 3), content.subarray(3)]),
+  chunks: () => Readable.from([content.subarray(0, 3), content.subarray(3)]),
   ...more,
 });
 async function* each(...files: FileContent[]): AsyncGenerator<FileContent> {
@@ -95,15 +97,78 @@ describe('an upload', () => {
     async function* files() {
       for (const name of ['one', 'two', 'three']) {
         order.push(`asked for ${name}`);
-        const open = () => {
+        const chunks = () => {
           order.push(`opened ${name}`);
           return Readable.from([Buffer.from('content')]);
         };
-        yield { name, bytes: 7, open };
+        yield { name, bytes: 7, chunks };
       }
     }
     await upload.share({ channel: CHANNEL, comment, files: files() });
     expect(order).toEqual(['one', 'two', 'three'].flatMap((name) => [`asked for ${name}`, `opened ${name}`]));
+  });
+
+  test('a source may use one buffer for all its chunks', async () => {
+    const { upload, messages, content } = await connect();
+    const buffer = Buffer.alloc(64 * 1_024);
+    async function* chunks() {
+      for (let at = 0; at < 100; at += 1) yield buffer.fill(at);
+    }
+    await upload.share({
+      channel: CHANNEL,
+      comment,
+      files: each({ name: 'a.bin', bytes: 100 * buffer.length, chunks }),
+    });
+    const [message] = await messages();
+    const arrived = await content(message?.files[0]?.id ?? '');
+    const expected = Buffer.concat(Array.from({ length: 100 }, (_, at) => Buffer.alloc(buffer.length, at)));
+    expect(arrived.equals(expected)).toBe(true);
+  });
+
+  test('a file is sent to the https URL of Slack', async () => {
+    const { client, token } = await connect();
+    const sent = nockInThisTest()('https://files.slack.com', { reqheaders: { authorization: `Bearer ${token}` } })
+      .post('/upload/v1/F1', /x,y/)
+      .reply(200, 'OK - 3');
+    const upload_url = 'https://files.slack.com/upload/v1/F1';
+    const files = {
+      ...client.files,
+      getUploadURLExternal: async () => ({ ok: true, upload_url, file_id: 'F1' }),
+      completeUploadExternal: async () => ({ ok: true }),
+    };
+    const csv = fileOf('a.csv', Buffer.from('x,y'));
+    await createFileUpload({ files }, token, AT_ONCE).share({ channel: CHANNEL, comment, files: each(csv) });
+    expect(sent.isDone()).toBe(true);
+  });
+
+  test('an answer that comes before the whole file was sent ends the upload', async () => {
+    const { client, token } = await connect();
+    const server = createServer((_, answer) => void answer.writeHead(413).end());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const url = `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}/upload`;
+    const files = { ...client.files, getUploadURLExternal: async () => ({ ok: true, upload_url: url, file_id: 'F1' }) };
+    let isClosed = false;
+    let read = 0;
+    async function* chunks() {
+      try {
+        for (; ; read += 1) yield Buffer.alloc(64 * 1_024);
+      } finally {
+        isClosed = true;
+      }
+    }
+    const endless = { name: 'a.bin', bytes: 1e9, chunks };
+    const sharing = createFileUpload({ files }, token, AT_ONCE).share({
+      channel: CHANNEL,
+      comment,
+      files: each(endless),
+    });
+    await expect(sharing).rejects.toMatchObject({ name: 'FileUploadError', status: 413 });
+    expect(isClosed).toBe(true);
+    expect(read).toBeLessThan(2_000);
   });
 
   test('a file may have any name', async () => {
@@ -128,14 +193,14 @@ describe('an upload', () => {
 
   test('a file whose source fails is not shown, and the error is thrown', async () => {
     const { upload, messages } = await connect();
-    const open = () =>
+    const chunks = () =>
       Readable.from(
         (async function* () {
           yield Buffer.from('x');
           throw new Error('the manifest is gone');
         })(),
       );
-    const sharing = upload.share({ channel: CHANNEL, comment, files: each({ name: 'a.csv', bytes: 100, open }) });
+    const sharing = upload.share({ channel: CHANNEL, comment, files: each({ name: 'a.csv', bytes: 100, chunks }) });
     await expect(sharing).rejects.toThrow('the manifest is gone');
     expect(await messages()).toEqual([]);
   });
@@ -164,7 +229,7 @@ describe('an upload', () => {
     expect(await messages()).toEqual([]);
   });
 
-  test.each<WireAnswer>([{ status: 503 }, { status: 429 }, 'hang up'])(
+  test.each<WireAnswer>([{ status: 503 }, { status: 429 }, 'hang up', 'silence'])(
     'when Slack fails with %j, the file is uploaded again to a new URL and shown once',
     async (failure) => {
       const { client, token, messages, content } = await connect();
@@ -183,7 +248,7 @@ describe('an upload', () => {
         },
       };
       const csv = Buffer.from('a,b,c');
-      await createFileUpload(flaky, token, AT_ONCE).share({
+      await createFileUpload(flaky, token, AT_ONCE, failure === 'silence' ? 1_000 : undefined).share({
         channel: CHANNEL,
         comment,
         files: each(fileOf('a.csv', csv)),

@@ -63,10 +63,10 @@ async function show(
       async share({ files: parts, threadTs }) {
         if (errors.share !== undefined) throw errors.share;
         const all: FileContent[] = await Array.fromAsync(parts);
-        for (const { name, open } of all)
+        for (const { name, chunks } of all)
           files.push({
             name,
-            text: Buffer.concat(await open().toArray()).toString(),
+            text: Buffer.concat(await Array.fromAsync(chunks())).toString(),
             ...(threadTs === undefined ? {} : { threadTs }),
           });
         return all.length;
