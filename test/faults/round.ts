@@ -18,7 +18,7 @@ const PATIENCE_MS = 20_000;
 const MOST_REQUESTS = 4;
 /** The answer to a request while an earlier one is carried out. */
 const IN_PROGRESS = /is in progress\. Only one can run at a time/;
-class InProgressError extends Error {
+export class InProgressError extends Error {
   override readonly name = 'InProgressError';
 }
 

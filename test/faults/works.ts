@@ -5,7 +5,7 @@ import { buttonOf, wholeText } from '../../sandbox/people.ts';
 import type { Invoked } from '../../sandbox/tour/checks.ts';
 import type { StoredItem } from '../../sandbox/tour/pipeline-reader.ts';
 import { failedIn } from './claims.ts';
-import type { Round, Span, Work } from './round.ts';
+import { InProgressError, type Round, type Span, type Work } from './round.ts';
 
 const TABLE = 'TimesheetOCR-dev';
 const FORM_MS = 30_000;
@@ -289,7 +289,17 @@ export const deploy: Work = {
 
 export const rollback: Work = {
   name: 'rollback',
-  ask: (round) => submit(round, 'deploy rollback', /exactly the code from before the deploy/, {}),
+  async ask(round) {
+    await ask(round, 'deploy rollback');
+    const view = await round.here.people.openView(
+      'operator',
+      /exactly the code from before|was rolled back at/,
+      FORM_MS,
+    );
+    const shown = JSON.stringify(await round.here.people.view(view));
+    if (shown.includes('was rolled back at')) throw new InProgressError(shown);
+    await round.here.people.submit('operator', view, {});
+  },
   spanMs: 2_000,
   done: /Rolled back: the function/,
   nothingDone: /Nothing was (?:changed|started)/,

@@ -188,6 +188,8 @@ export const stepRefusals: readonly StepRefusal[] = [
   { reason: 'no-images' },
   { reason: 'fault', fault },
   { reason: 'step-active' },
+  { reason: 'nothing-deployed' },
+  { reason: 'nothing-deployed', rolledBackAt: 1_760_000_000_000 },
   { reason: 'run-active', runId: 'R 1' },
   { reason: 'job-active', job: restoreJob },
   { reason: 'stop-file', path: '/tmp/x y' },

@@ -1,4 +1,5 @@
 import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
+import { clockTime } from '../kit/format.ts';
 import { type Message, refuseWith } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
@@ -25,7 +26,11 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
     case 'deploy-gone':
       return ['Nothing was done: this was already deployed or rolled back.', 'Start again with `/rescan deploy`.'];
     case 'nothing-deployed':
-      return ['Nothing to roll back: no deploy of the bot is in effect.'];
+      return refusal.rolledBackAt === undefined
+        ? ['Nothing to roll back: no deploy of the bot is in effect.']
+        : [
+            `Nothing to roll back: the deploy was rolled back at ${clockTime(refusal.rolledBackAt)}. Its message will show it soon.`,
+          ];
     case 'interrupted':
       return [
         'Interrupted: the bot stopped, or another copy of the bot took over. That copy, or the next start, continues.',
