@@ -44,8 +44,12 @@ function clashesOf({ name, values, connection }: Pipeline, above: Pipeline): rea
     clash('CONTROL_TABLE', `a table that is not the TABLE of ${above.name}`);
   if (isSameAccount && values.table === others.controlTable)
     clash('TABLE', `a table that is not the CONTROL_TABLE of ${above.name}`);
-  if (isSameAccount && values.controlTable === others.controlTable && values.ocrFunction === others.ocrFunction)
-    clash('CONTROL_TABLE', `a control table that ${above.name} does not have, because both have the same OCR_FUNCTION`);
+  // Both count their runs and checklists from 1, and a table job of one is an orphan to the other.
+  if (isSameAccount && values.controlTable === others.controlTable)
+    clash(
+      'CONTROL_TABLE',
+      `a table that is not the CONTROL_TABLE of ${above.name}, such as rescan-bot-control-${name}`,
+    );
   if (
     isSameStore &&
     values.controlBucket === others.controlBucket &&

@@ -15,7 +15,7 @@ export interface ChannelBinding {
   readonly at: number;
 }
 
-/** The choices in one control table. Pipelines may have control tables of their own: each holds a copy of every choice. */
+/** The choices in one control table. Each pipeline has a control table of its own, with a copy of every choice. */
 export interface ChannelBindingStore {
   /** @throws ControlTableError; FaultError for an entry that cannot be understood */
   read(channel: string): Promise<ChannelBinding | undefined>;

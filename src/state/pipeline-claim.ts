@@ -1,9 +1,10 @@
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { z } from 'zod';
+import { defined } from '../lib/defined.ts';
 import { parseJson } from '../lib/json.ts';
 import { asFaultError } from '../pipeline/aws.ts';
 import { FaultError } from '../pipeline/fault.ts';
-import type { ControlTable } from './table/control-table.ts';
+import type { ControlTable, Key } from './table/control-table.ts';
 
 const pipelineSchema = z.object({ imageBucket: z.string(), ocrFunction: z.string(), table: z.string() });
 
@@ -11,18 +12,17 @@ const pipelineSchema = z.object({ imageBucket: z.string(), ocrFunction: z.string
 export type Pipeline = z.infer<typeof pipelineSchema>;
 
 const PARTITION = 'pipeline';
-/** The sort key of the first pipeline of a table. It is the only one that earlier versions know. */
-const FIRST = 'pipeline';
+/** The claim of a control table. Under other sort keys, an earlier version let several pipelines of a file claim one table. */
+const CLAIM: Key = { pk: PARTITION, sk: 'pipeline' };
 const FILE = 'pipeline.json';
 const claimSchema = z.looseObject({ pipeline: pipelineSchema, controlTable: z.string() });
 const entrySchema = z.looseObject({ ...pipelineSchema.shape, name: z.string().exactOptional() });
-const MOST_ATTEMPTS = 5;
 
 /**
  * Claims the control table and the prefix in the control bucket for this pipeline: the first bot that starts on them
- * writes its pipeline there. Two pipelines on one prefix would overwrite each other's files. Pipelines of a file, which
- * have a `name`, may share a control table, because its entries are kept by the name of the function: two pipelines whose
- * functions have the same name would mix, and a pipeline of that name with other resources would lose what was kept.
+ * writes its pipeline there. Two pipelines on one prefix would overwrite each other's files. In one control table they
+ * would read each other's runs, checklists and overrides, whose ids each pipeline counts from 1, and remove each other's
+ * progress of table jobs.
  * @throws FaultError when either belongs to another pipeline or another control table. The pipeline must not start then.
  */
 export async function claimPipeline(parts: {
@@ -33,46 +33,34 @@ export async function claimPipeline(parts: {
   /** Empty, or ending in `/`. */
   readonly prefix: string;
   readonly pipeline: Pipeline;
-  /** In the file of pipelines; absent for the one pipeline of the environment, which shares its table with no other. */
+  /** In the file of pipelines; absent for the one pipeline of the environment. */
   readonly name?: string;
 }): Promise<void> {
-  for (let attempt = 1; !(await claimTable(parts)); attempt++)
-    if (attempt === MOST_ATTEMPTS)
-      throw conflict(
-        `The control table ${parts.tableName} could not be claimed for ${describe(parts.pipeline)}: others claim it at the same time.`,
-        'Start again.',
-      );
+  await claimTable(parts);
   await claimPrefix(parts);
 }
 
-/** False where somebody else claimed the table at the same time. @throws FaultError when it belongs to another pipeline */
-async function claimTable({ table, tableName, pipeline, name }: Parameters<typeof claimPipeline>[0]): Promise<boolean> {
-  const claims: { readonly sk: string; readonly claim: z.infer<typeof entrySchema> | undefined }[] = [];
-  for await (const entry of table.list(PARTITION))
-    claims.push({ sk: entry.sk, claim: entrySchema.safeParse(entry).data });
-  const own = claims.find(({ claim }) => claim && isSame(claim, pipeline));
-  const other = claims.find(
-    ({ claim }) =>
-      !claim ||
-      (!isSame(claim, pipeline) &&
-        (name === undefined ? !own : claim.ocrFunction === pipeline.ocrFunction || claim.name === name)),
-  );
+/** @throws FaultError when the table belongs to another pipeline, or to another one as well */
+async function claimTable(parts: Parameters<typeof claimPipeline>[0]): Promise<void> {
+  const { table, tableName, pipeline, name } = parts;
+  const claims = (await Array.fromAsync(table.list(PARTITION))).map(({ pk, sk, ...entry }) => ({
+    key: { pk, sk },
+    claim: entrySchema.safeParse(entry).data,
+  }));
+  const other = claims.find(({ claim }) => !claim || !isSame(claim, pipeline));
   if (other) {
-    const owner = other.claim ? describe(other.claim) : 'its names cannot be read';
+    const owner = other.claim ? describe(other.claim, other.claim.name) : 'its names cannot be read';
     throw conflict(
-      `The control table ${tableName} belongs to another pipeline: ${owner}. This bot is set to ${describe(pipeline)}.`,
-      `Give this bot a CONTROL_TABLE and a CONTROL_PREFIX of its own. If it is the same pipeline under a new name, delete the item with pk "${PARTITION}" and sk "${other.sk}" from ${tableName} and the object ${FILE} next to the backups.`,
+      `The control table ${tableName} belongs to another pipeline: ${owner}. This bot is set to ${describe(pipeline, name)}.`,
+      `Each pipeline needs a control table of its own: give this one another CONTROL_TABLE, and a CONTROL_PREFIX that no other pipeline has. If it is the same pipeline with other resources, or the other one does not use ${tableName} any more, delete the item with pk "${PARTITION}" and sk "${other.key.sk}" from ${tableName}. If it is the same pipeline, also delete the object ${FILE} next to the backups.`,
     );
   }
-  if (own?.claim) {
-    if (name !== undefined && own.claim.name !== name)
-      await table.update({ pk: PARTITION, sk: own.sk }, { set: { name } }, { exists: true });
-    return true;
+  if (claims.length === 0) {
+    const isFirst = await table.create(CLAIM, { ...pipeline, ...defined({ name }) });
+    return isFirst ? undefined : claimTable(parts);
   }
-  const sk = claims.length === 0 ? FIRST : `${FIRST}#${pipeline.ocrFunction}`;
-  // Read again after it: somebody else may have claimed the table under another key.
-  await table.create({ pk: PARTITION, sk }, { ...pipeline, ...(name === undefined ? {} : { name }) });
-  return false;
+  for (const { key, claim } of claims)
+    if (name !== undefined && claim?.name !== name) await table.update(key, { set: { name } }, { exists: true });
 }
 
 async function claimPrefix(parts: Parameters<typeof claimPipeline>[0]): Promise<void> {
@@ -102,12 +90,12 @@ async function claimPrefix(parts: Parameters<typeof claimPipeline>[0]): Promise<
     : `by another bot (${FILE} there cannot be read)`;
   throw conflict(
     `s3://${bucket}/${prefix} is used ${owner}. This bot has the control table ${tableName} and is set to ${describe(pipeline)}.`,
-    `Give this bot a CONTROL_PREFIX of its own, such as ${pipeline.table}/. If it is the same pipeline under a new name, delete s3://${bucket}/${object.Key}.`,
+    `Give this bot a CONTROL_PREFIX of its own, such as ${pipeline.table}/. If it is the same pipeline with other resources or another control table, delete s3://${bucket}/${object.Key}.`,
   );
 }
 
 const isSame = (one: Pipeline, other: Pipeline) =>
   one.imageBucket === other.imageBucket && one.ocrFunction === other.ocrFunction && one.table === other.table;
-const describe = ({ imageBucket, ocrFunction, table }: Pipeline) =>
-  `the bucket ${imageBucket}, the function ${ocrFunction} and the table ${table}`;
+const describe = ({ imageBucket, ocrFunction, table }: Pipeline, name?: string) =>
+  `${name === undefined ? '' : `${name}, with `}the bucket ${imageBucket}, the function ${ocrFunction} and the table ${table}`;
 const conflict = (message: string, fix: string) => new FaultError({ reason: 'control-table', message, fix });

@@ -16,7 +16,8 @@ function linesOf(text: string, more: Record<string, string> = {}): readonly stri
   }
   return [];
 }
-const dev = 'dev:\n    SLACK_CHANNELS: C01\n    OCR_FUNCTION: ocr-dev\n    TABLE: dev\n    CONTROL_PREFIX: dev/\n';
+const dev =
+  'dev:\n    SLACK_CHANNELS: C01\n    OCR_FUNCTION: ocr-dev\n    TABLE: dev\n    CONTROL_TABLE: control-dev\n    CONTROL_PREFIX: dev/\n';
 const prod =
   'prod:\n    SLACK_CHANNELS: [C02, C03]\n    OCR_FUNCTION: ocr\n    TABLE: prod\n    CONTROL_PREFIX: prod/\n';
 const both = `pipelines:\n  ${dev}  ${prod}`;
@@ -91,27 +92,27 @@ describe('each problem of the file is one line', () => {
     [
       'a malformed value',
       `${both}    LEASE_SECONDS: 0.5\n`,
-      'pipelines.yml line 12: prod: LEASE_SECONDS is "0.5". Allowed: a number from 1 to 300 (seconds).',
+      'pipelines.yml line 13: prod: LEASE_SECONDS is "0.5". Allowed: a number from 1 to 300 (seconds).',
     ],
     [
       'a missing required setting',
       `${both}  test:\n    OCR_FUNCTION: t\n    TABLE: test\n    CONTROL_PREFIX: t/\n`,
-      'pipelines.yml line 12: test: SLACK_CHANNELS is not set. Allowed: Slack channel ids (C…, G…), separated by commas.',
+      'pipelines.yml line 13: test: SLACK_CHANNELS is not set. Allowed: Slack channel ids (C…, G…), separated by commas.',
     ],
     [
       'values that contradict each other',
       `${both}    GROWTH_TRIP_MINUTES: 3\n`,
-      'pipelines.yml line 12: prod: GROWTH_TRIP_MINUTES is "3". Allowed: at least GROWTH_WARN_MINUTES (5).',
+      'pipelines.yml line 13: prod: GROWTH_TRIP_MINUTES is "3". Allowed: at least GROWTH_WARN_MINUTES (5).',
     ],
     [
       'an unknown key',
       `${both}    BREAKER_WINDOWS: 20\n`,
-      'pipelines.yml line 12: prod: "BREAKER_WINDOWS" is not known. Allowed: BREAKER_WINDOW.',
+      'pipelines.yml line 13: prod: "BREAKER_WINDOWS" is not known. Allowed: BREAKER_WINDOW.',
     ],
     [
       'a key in lower case',
       `${both}    image_bucket: x\n`,
-      'pipelines.yml line 12: prod: "image_bucket" is not known. Allowed: IMAGE_BUCKET.',
+      'pipelines.yml line 13: prod: "image_bucket" is not known. Allowed: IMAGE_BUCKET.',
     ],
     [
       'an unknown key at the top',
@@ -121,42 +122,42 @@ describe('each problem of the file is one line', () => {
     [
       'a name that is not allowed',
       `${both}  Prod EU:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: test\n    CONTROL_PREFIX: t/\n`,
-      'pipelines.yml line 12: the pipeline name is "Prod EU". Allowed: 1 to 30 of a-z 0-9 -, neither first nor last a -, and not defaults.',
+      'pipelines.yml line 13: the pipeline name is "Prod EU". Allowed: 1 to 30 of a-z 0-9 -, neither first nor last a -, and not defaults.',
     ],
     [
       'a name that is given twice',
       `${both}  ${dev}`,
-      'pipelines.yml line 12: "dev" is given twice, first in line 2. Allowed: once.',
+      'pipelines.yml line 13: "dev" is given twice, first in line 2. Allowed: once.',
     ],
     [
       'a setting that is given twice',
       `${both}    TABLE: other\n`,
-      'pipelines.yml line 12: prod: "TABLE" is given twice, first in line 10. Allowed: once.',
+      'pipelines.yml line 13: prod: "TABLE" is given twice, first in line 11. Allowed: once.',
     ],
     [
       'a secret',
       `${both}    SLACK_BOT_TOKEN: xoxb-very-secret\n`,
-      'pipelines.yml line 12: prod: SLACK_BOT_TOKEN does not belong in this file. Allowed: in the environment of the process.',
+      'pipelines.yml line 13: prod: SLACK_BOT_TOKEN does not belong in this file. Allowed: in the environment of the process.',
     ],
     [
       'an AWS key',
       `${both}    AWS_SECRET_ACCESS_KEY: very-secret\n`,
-      'pipelines.yml line 12: prod: AWS_SECRET_ACCESS_KEY does not belong in this file. Allowed: in the environment of the process.',
+      'pipelines.yml line 13: prod: AWS_SECRET_ACCESS_KEY does not belong in this file. Allowed: in the environment of the process.',
     ],
     [
       'a setting of the process',
       `${both}    LOG_LEVEL: debug\n`,
-      'pipelines.yml line 12: prod: LOG_LEVEL does not belong in this file. Allowed: in the environment of the process.',
+      'pipelines.yml line 13: prod: LOG_LEVEL does not belong in this file. Allowed: in the environment of the process.',
     ],
     [
       'a key without a value',
       `${both}    PACE:\n`,
-      'pipelines.yml line 12: prod: PACE has no value. Allowed: a text, a number or a list of them. Else remove the key.',
+      'pipelines.yml line 13: prod: PACE has no value. Allowed: a text, a number or a list of them. Else remove the key.',
     ],
     [
       'a pipeline without settings',
       `pipelines:\n  ${dev}  empty:\n`,
-      'pipelines.yml line 7: empty: settings are expected here. Allowed: lines of the form NAME: value.',
+      'pipelines.yml line 8: empty: settings are expected here. Allowed: lines of the form NAME: value.',
     ],
     [
       'no pipeline',
@@ -193,38 +194,38 @@ describe('what two pipelines must not share', () => {
   test.each([
     [
       'a channel',
-      '  t:\n    SLACK_CHANNELS: [C09, C03]\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n',
-      'pipelines.yml line 13: t: SLACK_CHANNELS is "C09,C03". Allowed: a channel belongs to one pipeline (C03 is listed for prod).',
+      '  t:\n    SLACK_CHANNELS: [C09, C03]\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n    CONTROL_TABLE: control-t\n',
+      'pipelines.yml line 14: t: SLACK_CHANNELS is "C09,C03". Allowed: a channel belongs to one pipeline (C03 is listed for prod).',
     ],
     [
       'a table',
-      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: prod\n    CONTROL_PREFIX: t/\n',
-      'pipelines.yml line 15: t: TABLE is "prod". Allowed: a table that is not the TABLE of prod.',
+      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: prod\n    CONTROL_PREFIX: t/\n    CONTROL_TABLE: control-t\n',
+      'pipelines.yml line 16: t: TABLE is "prod". Allowed: a table that is not the TABLE of prod.',
     ],
     [
       'the table of one as the control table of another',
       '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n    CONTROL_TABLE: prod\n',
-      'pipelines.yml line 17: t: CONTROL_TABLE is "prod". Allowed: a table that is not the TABLE of prod.',
+      'pipelines.yml line 18: t: CONTROL_TABLE is "prod". Allowed: a table that is not the TABLE of prod.',
     ],
     [
-      'a control table where the functions have the same name, and a stop file',
-      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: ocr\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n    STOP_FILE: /tmp/t\n',
-      'pipelines.yml line 12: t: CONTROL_TABLE is not set (default rescan-bot-control). Allowed: a control table that prod does not have, because both have the same OCR_FUNCTION.',
+      'a control table, although their functions have different names',
+      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n',
+      'pipelines.yml line 13: t: CONTROL_TABLE is not set (default rescan-bot-control). Allowed: a table that is not the CONTROL_TABLE of prod, such as rescan-bot-control-t.',
     ],
     [
       'the file of a stop where the functions have the same name',
       '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: ocr\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n    CONTROL_TABLE: other\n',
-      'pipelines.yml line 12: t: STOP_FILE is not set (default /tmp/STOP_RESCAN). Allowed: a file that prod does not have, because both have the same OCR_FUNCTION.',
+      'pipelines.yml line 13: t: STOP_FILE is not set (default /tmp/STOP_RESCAN). Allowed: a file that prod does not have, because both have the same OCR_FUNCTION.',
     ],
     [
       'a prefix of the control bucket',
-      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: prod/t/\n',
-      'pipelines.yml line 16: t: CONTROL_PREFIX is "prod/t/". Allowed: a prefix such as t/ that is not (within) the CONTROL_PREFIX of prod.',
+      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: prod/t/\n    CONTROL_TABLE: control-t\n',
+      'pipelines.yml line 17: t: CONTROL_PREFIX is "prod/t/". Allowed: a prefix such as t/ that is not (within) the CONTROL_PREFIX of prod.',
     ],
     [
       'a state machine, by its name or its ARN',
-      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n    STATE_MACHINE: arn:aws:states:us-east-1:111111111111:stateMachine:rescan-bot-prod\n',
-      'pipelines.yml line 17: t: STATE_MACHINE is "arn:aws:states:us-east-1:111111111111:stateMachine:rescan-bot-prod". Allowed: a state machine that is not that of prod, such as rescan-bot-t.',
+      '  t:\n    SLACK_CHANNELS: C09\n    OCR_FUNCTION: t\n    TABLE: t-t\n    CONTROL_PREFIX: t/\n    CONTROL_TABLE: control-t\n    STATE_MACHINE: arn:aws:states:us-east-1:111111111111:stateMachine:rescan-bot-prod\n',
+      'pipelines.yml line 19: t: STATE_MACHINE is "arn:aws:states:us-east-1:111111111111:stateMachine:rescan-bot-prod". Allowed: a state machine that is not that of prod, such as rescan-bot-t.',
     ],
   ])('%s', (_what, more, line) => {
     expect(lineOf(more)).toEqual([line]);

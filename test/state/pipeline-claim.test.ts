@@ -15,11 +15,13 @@ async function rig() {
   onTestFinished(() => dynamo.stop());
   const s3 = await startS3('control');
   onTestFinished(() => s3.stop());
+  const open = (tableName: string) => openControlTable({ dynamodb: dynamo.client, tableName, clock: systemClock });
   return {
     s3,
+    table: () => open('state'),
     /** Starts as a bot does. Returns the message that people read when it is refused. */
     async start(pipeline: Pipeline, { tableName = 'state', prefix = '', name = '' } = {}): Promise<string> {
-      const table = await openControlTable({ dynamodb: dynamo.client, tableName, clock: systemClock });
+      const table = await open(tableName);
       try {
         await claimPipeline({
           table,
@@ -92,38 +94,63 @@ describe('pipelines of one file', () => {
   const dev = { name: 'dev', prefix: 'dev/' };
   const prod = { name: 'prod', prefix: 'prod/' };
 
-  test('share a control table, also when they start at once, and start again', async () => {
+  test('do not share a control table, also when they start at once: the second one is refused with the names of both', async () => {
     const { start } = await rig();
-    expect(await Promise.all([start(DEV, dev), start(PROD, prod)])).toEqual(['started', 'started']);
-    expect([await start(PROD, prod), await start(DEV, dev)]).toEqual(['started', 'started']);
+    const said = await Promise.all([start(DEV, dev), start(PROD, prod)]);
+    expect(said.filter((line) => line === 'started')).toHaveLength(1);
+    const [owner, refused] = said[0] === 'started' ? ['dev', 'prod'] : ['prod', 'dev'];
+    expect(said.find((line) => line !== 'started')).toContain(
+      `The control table state belongs to another pipeline: ${owner}, with the bucket images-${owner}, the function ocr-${owner} and the table timesheets-${owner}. This bot is set to ${refused}, with the bucket images-${refused}`,
+    );
+    const again = [await start(PROD, prod), await start(DEV, dev)];
+    expect(again.filter((line) => line === 'started')).toHaveLength(1);
+    expect(await start(PROD, { ...prod, tableName: 'other', prefix: 'other/' })).toBe('started');
   });
 
-  test('find what a bot with one pipeline left, and that bot can still start', async () => {
+  test('are refused in a second bot on the control table as well', async () => {
     const { start } = await rig();
-    expect(await start(DEV, { prefix: 'dev/' })).toBe('started');
-    expect([await start(DEV, dev), await start(PROD, prod)]).toEqual(['started', 'started']);
-    expect(await start(DEV, { prefix: 'dev/' })).toBe('started');
-    expect(await start({ ...DEV, table: 'other' }, { prefix: 'third/' })).toContain('belongs to another pipeline');
+    expect(await start(DEV)).toBe('started');
+    const said = await start(PROD, prod);
+    expect(said).toContain('belongs to another pipeline: the bucket images-dev');
+    expect(said).toContain('delete the item with pk "pipeline" and sk "pipeline" from state');
   });
 
-  test('do not share a control table when their functions have the same name', async () => {
+  test('find what a bot with one pipeline left, also under a new name, and that bot can still start', async () => {
+    const { start } = await rig();
+    expect(await start(DEV, { prefix: 'dev/' })).toBe('started');
+    expect([await start(DEV, dev), await start(DEV, { ...dev, name: 'test' })]).toEqual(['started', 'started']);
+    expect(await start(PROD, prod)).toContain('belongs to another pipeline: test, with the bucket images-dev');
+    expect(await start(DEV, { prefix: 'dev/' })).toBe('started');
+  });
+
+  test('start in several copies at once', async () => {
     const { start } = await rig();
     await start(DEV, dev);
-    const said = await start({ ...PROD, ocrFunction: DEV.ocrFunction }, prod);
-    expect(said).toContain('The control table state belongs to another pipeline: the bucket images-dev');
-    expect(said).toContain('delete the item with pk "pipeline" and sk "pipeline" from state');
+    expect(await Promise.all([start(DEV, dev), start(DEV, dev), start(DEV, dev)])).toEqual(Array(3).fill('started'));
+  });
+
+  test('that an earlier version let share a table are refused until the claim of the other one is deleted', async () => {
+    const { start, table } = await rig();
+    await start(DEV, dev);
+    const claim = { pk: 'pipeline', sk: 'pipeline#ocr-prod' };
+    await (await table()).create(claim, { ...PROD, name: 'prod' });
+    expect(await start(DEV, dev)).toContain('sk "pipeline#ocr-prod" from state');
+    expect(await start(PROD, prod)).toContain('sk "pipeline" from state');
+    await (await table()).remove(claim);
+    expect(await start(DEV, dev)).toBe('started');
   });
 
   test('keep their resources: another function under the same name is refused', async () => {
     const { start } = await rig();
-    await start(PROD, prod);
     await start(DEV, dev);
-    expect(await start({ ...DEV, ocrFunction: 'renamed' }, dev)).toContain('sk "pipeline#ocr-dev"');
+    expect(await start({ ...DEV, ocrFunction: 'renamed' }, dev)).toContain('sk "pipeline" from state');
   });
 
   test('do not share a prefix of the control bucket', async () => {
     const { start } = await rig();
     await start(DEV, dev);
-    expect(await start(PROD, { ...prod, prefix: 'dev/' })).toContain('s3://control/dev/ is used by the bot');
+    expect(await start(PROD, { ...prod, tableName: 'other', prefix: 'dev/' })).toContain(
+      's3://control/dev/ is used by the bot with the control table state',
+    );
   });
 });
