@@ -23,6 +23,11 @@ const MOST_AHEAD_MS = 5 * 60_000;
 /** A signature is valid from 5 minutes before its timestamp until 5 minutes after it. */
 const REMEMBER_MS = 2 * MOST_AHEAD_MS + 60_000;
 const MOST_REMEMBERED = 50_000;
+/** A signature as Slack writes it. Bolt also accepts one with `=` and any text after it. */
+const SIGNATURE = /^v0=[0-9a-f]{64}$/;
+/** Slack's check of the TLS certificate. Bolt does not verify it, and removes everything else from its body. */
+const SSL_CHECK = 'ssl_check=1';
+const NOT_VALID = 'its signature or timestamp is not valid';
 
 /**
  * Bolt checks the signature and that the timestamp is at most 5 minutes old. This adds what Bolt does not check: a timestamp
@@ -50,19 +55,23 @@ export function createHttpIntake(
     if (!isOpen) return 503;
     const timestamp = Number(request.headers['x-slack-request-timestamp'] ?? 0);
     if (timestamp * 1_000 > now() + MOST_AHEAD_MS) return refuse('its timestamp is in the future');
+    let body: string;
     try {
       // The body stays at the request: Bolt does not read it again.
-      await HTTPModuleFunctions.parseAndVerifyHTTPRequest({ signingSecret, bodyLimit: MOST_BODY_BYTES }, request);
+      const options = { signingSecret, bodyLimit: MOST_BODY_BYTES };
+      body = (await HTTPModuleFunctions.parseAndVerifyHTTPRequest(options, request)).rawBody.toString();
     } catch (error) {
       if (isRawBodyError(error) && error.statusCode === 413) {
         refuse(`its body is larger than ${MOST_BODY_BYTES} bytes`);
         return 413;
       }
-      return refuse('its signature or timestamp is not valid');
+      return refuse(NOT_VALID);
     }
-    // Only verified requests are remembered, so that nobody else can fill the memory. Slack's SSL check has no signature.
+    // Only verified signatures are remembered: otherwise anybody could fill the memory, or have a signature of Slack refused.
+    if (body === SSL_CHECK) return;
     const signature = request.headers['x-slack-signature'];
-    if (typeof signature !== 'string') return;
+    // With another text after the signature, the repetition of a request would look like a new one.
+    if (typeof signature !== 'string' || !SIGNATURE.test(signature)) return refuse(NOT_VALID);
     const isRepeated = !received.isNew(signature);
     if (isRepeated && request.headers['x-slack-retry-num'] === undefined) return refuse('it was received before');
     return;

@@ -105,6 +105,29 @@ test('a request that was received before is refused, and Slack’s own repetitio
   expect(bot.logLines().join()).toContain('it was received before');
 });
 
+test('a request that was received before is refused also with a text after its signature', async () => {
+  const bot = await botInSlack({ over: 'http' });
+  const request = signed(bot, command('start keep'));
+  expect((await send(bot, request)).status).toBe(200);
+  await bot.message(/r-0142/);
+  const changed = { 'x-slack-signature': `${request.headers['x-slack-signature']}=again` };
+  expect((await send(bot, request, changed)).status).toBe(401);
+  expect(bot.runs.calls).toEqual(['plan by U0OPERATOR']);
+});
+
+test('an SSL check is answered without a signature, and the signature that it has is not remembered', async () => {
+  const bot = await botInSlack({ over: 'http' });
+  const request = signed(bot, command('start keep'));
+  const unsigned = { ...request, body: 'ssl_check=1&text=stop' };
+  expect((await send(bot, unsigned)).status).toBe(200);
+  expect(
+    (await send(bot, { ...unsigned, headers: { 'content-type': 'application/x-www-form-urlencoded' } })).status,
+  ).toBe(200);
+  expect((await send(bot, request)).status).toBe(200);
+  await bot.message(/r-0142/);
+  expect(bot.runs.calls).toEqual(['plan by U0OPERATOR']);
+});
+
 test('a body of more than 1 MB is refused with 413, before its signature is looked at', async () => {
   const bot = await botInSlack({ over: 'http' });
   const request = signed(bot, command('status', { padding: 'x'.repeat(1024 * 1024) }));
