@@ -42,8 +42,11 @@ export class FileUploadError extends Error {
   override readonly name = 'FileUploadError';
   readonly fileName: string;
   readonly status: number;
-  constructor(fileName: string, status: number) {
-    super(`Slack did not accept the file ${fileName}: HTTP ${status}.`);
+  /** `isWhole`: the whole file was sent before Slack answered. */
+  constructor(fileName: string, status: number, isWhole = true) {
+    super(
+      `Slack did not accept the file ${fileName}: HTTP ${status}${isWhole ? '' : ' before the whole file was sent'}.`,
+    );
     this.fileName = fileName;
     this.status = status;
   }
@@ -84,8 +87,8 @@ export function createFileUpload(
       'content-type': `multipart/form-data; boundary=${boundary}`,
       'content-length': bytes,
     };
-    const status = await post(target.upload_url, { headers, silenceMs }, content());
-    if (status < 200 || status > 299) throw new FileUploadError(name, status);
+    const { status, sent } = await post(target.upload_url, { headers, silenceMs }, content());
+    if (status < 200 || status > 299 || sent < bytes) throw new FileUploadError(name, status, sent === bytes);
     return { id: target.file_id, title: name };
   }
   return {
@@ -106,22 +109,27 @@ export function createFileUpload(
   };
 }
 
-/** A 5xx, a 429 or a broken connection: the same file may be accepted later. */
+/**
+ * A 5xx, a 429, a broken connection, a network or a name service that does not answer: the same file may be accepted later. The
+ * host is one that Slack has just named, so it exists.
+ */
 const isTemporary = (error: unknown): boolean =>
   error instanceof FileUploadError
     ? error.status >= 500 || error.status === 429
-    : error instanceof Error && 'code' in error && /^(ECONN|EPIPE|ETIMEDOUT)/.test(String(error.code));
+    : error instanceof Error &&
+      'code' in error &&
+      /^(ECONN|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOST|ENET)/.test(String(error.code));
 
 /**
- * Posts the chunks, and resolves to the status of the answer, which may come before all of them were sent. One chunk is read when
- * the one before has left the process, so that none of them waits in memory.
+ * Posts the chunks, and resolves to the status of the answer and the number of bytes that were sent: the answer may come before all
+ * of them. One chunk is read when the one before has left the process, so that none of them waits in memory.
  * @throws the error of the connection (its `code` is ETIMEDOUT after `silenceMs` without a byte), or what `chunks` throws
  */
 async function post(
   url: string,
   { headers, silenceMs }: { headers: Readonly<Record<string, string | number>>; silenceMs: number },
   chunks: AsyncIterable<Uint8Array>,
-): Promise<number> {
+): Promise<{ readonly status: number; readonly sent: number }> {
   const begin = url.startsWith('https:') ? requestHttps : requestHttp;
   const request = begin(url, { method: 'POST', headers, signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS) });
   let end: { readonly status: number } | { readonly error: unknown } | undefined;
@@ -131,6 +139,10 @@ async function post(
     onEnd();
   };
   request.on('error', (error) => endWith({ error }));
+  // Without an error where the answer is a 101, which nobody asked for.
+  request.on('close', () =>
+    endWith({ error: Object.assign(new Error('The connection ended without an answer.'), { code: 'ECONNRESET' }) }),
+  );
   request.on('response', (response) => {
     response.resume();
     endWith({ status: response.statusCode ?? 0 });
@@ -146,16 +158,18 @@ async function post(
       if (end) resolve();
       else work(resolve);
     });
+  let sent = 0;
   try {
     for await (const chunk of chunks) {
       await untilEndOr((done) => request.write(chunk, done));
+      sent += chunk.length;
       if (end) break;
     }
     await untilEndOr(() => request.end());
   } finally {
     if (!request.writableEnded) request.destroy();
   }
-  if (end && 'status' in end) return end.status;
+  if (end && 'status' in end) return { status: end.status, sent };
   throw end?.error;
 }
 

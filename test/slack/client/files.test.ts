@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
@@ -46,6 +46,15 @@ async function* each(...files: FileContent[]): AsyncGenerator<FileContent> {
   yield* files;
 }
 const comment = (files: number, bytes: number) => `${files} files, ${bytes} bytes`;
+
+async function listening(server: Server): Promise<string> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}/upload`;
+}
 
 describe('an upload', () => {
   test('files appear in one message, byte for byte, with their number and total size', async () => {
@@ -141,34 +150,80 @@ describe('an upload', () => {
     expect(sent.isDone()).toBe(true);
   });
 
-  test('an answer that comes before the whole file was sent ends the upload', async () => {
-    const { client, token } = await connect();
-    const server = createServer((_, answer) => void answer.writeHead(413).end());
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const url = `http://127.0.0.1:${z.object({ port: z.number() }).parse(server.address()).port}/upload`;
-    const files = { ...client.files, getUploadURLExternal: async () => ({ ok: true, upload_url: url, file_id: 'F1' }) };
-    let isClosed = false;
-    let read = 0;
-    async function* chunks() {
-      try {
-        for (; ; read += 1) yield Buffer.alloc(64 * 1_024);
-      } finally {
-        isClosed = true;
+  test.each([
+    [413, 'Slack did not accept the file a.bin: HTTP 413 before the whole file was sent.'],
+    [200, 'Slack did not accept the file a.bin: HTTP 200 before the whole file was sent.'],
+  ])(
+    'the answer %d that comes before the whole file was sent ends the upload without a file',
+    async (status, message) => {
+      const { client, token, messages } = await connect();
+      const server = createServer((_, answer) => void answer.writeHead(status).end());
+      const url = await listening(server);
+      const files = {
+        ...client.files,
+        getUploadURLExternal: async () => ({ ok: true, upload_url: url, file_id: 'F1' }),
+      };
+      let isClosed = false;
+      let read = 0;
+      async function* chunks() {
+        try {
+          for (; ; read += 1) yield Buffer.alloc(64 * 1_024);
+        } finally {
+          isClosed = true;
+        }
       }
-    }
-    const endless = { name: 'a.bin', bytes: 1e9, chunks };
+      const endless = { name: 'a.bin', bytes: 1e9, chunks };
+      const sharing = createFileUpload({ files }, token, AT_ONCE).share({
+        channel: CHANNEL,
+        comment,
+        files: each(endless),
+      });
+      await expect(sharing).rejects.toMatchObject({ name: 'FileUploadError', status, message });
+      expect(await messages()).toEqual([]);
+      expect(isClosed).toBe(true);
+      expect(read).toBeLessThan(2_000);
+    },
+  );
+
+  test('a connection that ends without an answer and without an error is a broken connection', async () => {
+    const { client, token } = await connect();
+    let connections = 0;
+    const server = createServer();
+    server.on('connection', (socket) => {
+      connections += 1;
+      socket.once('data', () =>
+        socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
+      );
+      socket.on('error', () => {});
+    });
+    const url = await listening(server);
+    const files = { ...client.files, getUploadURLExternal: async () => ({ ok: true, upload_url: url, file_id: 'F1' }) };
     const sharing = createFileUpload({ files }, token, AT_ONCE).share({
       channel: CHANNEL,
       comment,
-      files: each(endless),
+      files: each(fileOf('a.csv', Buffer.from('x,y'))),
     });
-    await expect(sharing).rejects.toMatchObject({ name: 'FileUploadError', status: 413 });
-    expect(isClosed).toBe(true);
-    expect(read).toBeLessThan(2_000);
+    await expect(sharing).rejects.toMatchObject({ code: 'ECONNRESET' });
+    expect(connections).toBe(3);
+  });
+
+  test('a file is uploaded again when the host of Slack is not found at that moment', async () => {
+    const { client, token, messages } = await connect();
+    let asked = 0;
+    const flaky = {
+      files: {
+        ...client.files,
+        getUploadURLExternal: async (file: { filename: string; length: number }) => {
+          const location = await client.files.getUploadURLExternal(file);
+          asked += 1;
+          return asked === 1 ? { ...location, upload_url: 'http://nowhere.invalid/upload' } : location;
+        },
+        completeUploadExternal: client.files.completeUploadExternal,
+      },
+    };
+    const csv = fileOf('a.csv', Buffer.from('x,y'));
+    await createFileUpload(flaky, token, AT_ONCE).share({ channel: CHANNEL, comment, files: each(csv) });
+    expect(await messages()).toHaveLength(1);
   });
 
   test('a file may have any name', async () => {
