@@ -8,19 +8,25 @@ export type SlackFailure =
   /** Slack is down, slow or cannot be reached. The same call may succeed later. */
   | { readonly kind: 'unreachable' };
 
+/** A 429 has `ratelimited`; posting methods document the other two for an app or a workspace that sends too many messages. */
+const RATE_LIMIT_CODES = new Set(['ratelimited', 'rate_limited', 'message_limit_exceeded']);
+/** Where Slack does not name a time, ms. */
+const RATE_LIMIT_WAIT_MS = 30_000;
 const TEMPORARY_CODES = new Set([
   'internal_error',
   'fatal_error',
   'service_unavailable',
   'request_timeout',
   'team_added_to_org',
+  // "Channel is undergoing an active migration" (docs.slack.dev).
+  'external_channel_migrating',
 ]);
 
 export function classifySlackError(error: unknown): SlackFailure {
   if (error instanceof WebAPIRateLimitedError)
     return { kind: 'rate-limited', retryAfterMs: Math.max(1, error.retryAfter) * 1000 };
   if (error instanceof WebAPIPlatformError) {
-    if (error.data.error === 'ratelimited') return { kind: 'rate-limited', retryAfterMs: 30_000 };
+    if (RATE_LIMIT_CODES.has(error.data.error)) return { kind: 'rate-limited', retryAfterMs: RATE_LIMIT_WAIT_MS };
     if (!TEMPORARY_CODES.has(error.data.error)) return { kind: 'refused', code: error.data.error };
   }
   return { kind: 'unreachable' };

@@ -53,6 +53,22 @@ describe('a live message', () => {
     expect(edits).toHaveLength(2);
   });
 
+  test.each(['ratelimited', 'rate_limited', 'message_limit_exceeded', 'external_channel_migrating'])(
+    'the last state is shown although Slack answers %s at first',
+    async (error) => {
+      let isFirst = true;
+      const { clock, edits, editor, show } = createEditor(async () => {
+        if (!isFirst) return;
+        isFirst = false;
+        throw new WebAPIPlatformError({ ok: false, error });
+      });
+      show(1);
+      await clock.advance(60_000);
+      await editor.idle();
+      expect(edits.map((edit) => edit.replace(/^\d+ /, ''))).toEqual(['r-1 1', 'r-1 1']);
+    },
+  );
+
   test('a state that waited and is out of date by then is dropped, and the message of another run is still edited', async () => {
     let isCurrent = true;
     const { clock, edits, show } = createEditor(undefined, undefined, ({ runId }) => isCurrent || runId === 'r-2');
