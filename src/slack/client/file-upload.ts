@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { WebClient } from '@slack/web-api';
+import { SlackError, type WebClient } from '@slack/web-api';
 import type { Clock } from '../../lib/clock.ts';
+import { classifySlackError } from './slack-errors.ts';
 
 /** A file to be uploaded. Slack needs its exact size, in bytes, before its content. */
 export interface FileContent {
@@ -119,6 +120,10 @@ const isTemporary = (error: unknown): boolean =>
     : error instanceof Error &&
       'code' in error &&
       /^(ECONN|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOST|ENET)/.test(String(error.code));
+
+/** Whether sharing the same files may succeed later: Slack's API or the upload has failed for a reason that passes. */
+export const isTemporaryShareError = (error: unknown): boolean =>
+  isTemporary(error) || (error instanceof SlackError && classifySlackError(error).kind !== 'refused');
 
 /**
  * Posts the chunks, and resolves to the status of the answer and the number of bytes that were sent: the answer may come before all

@@ -11,6 +11,7 @@ import { doneOf } from '../../run/rules/totals.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
 import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
+import { isTemporaryShareError } from '../client/file-upload.ts';
 import { classifySlackError } from '../client/slack-errors.ts';
 import { createFollowUpRunner, type Step } from '../delivery/follow-up-runner.ts';
 import type { IsDeleted } from '../delivery/message-locations.ts';
@@ -152,14 +153,15 @@ async function shareFailures({ runId }: RunSnapshot, thread: ResultThread, ports
     if (failures.totals.images === 0) return;
     await ports.files.shareFailures(failures, thread.location());
   } catch (error) {
-    const failure = classifySlackError(error);
-    if (failure.kind !== 'refused') throw error;
+    if (isTemporaryShareError(error)) throw error;
     ports.onError(error, `The CSV of the failed images of ${runId} was not uploaded.`);
+    const failure = classifySlackError(error);
+    const reason =
+      failure.kind === 'refused'
+        ? `Slack answered ${code(failure.code, 80)}.`
+        : code(error instanceof Error ? error.message : String(error), 200);
     await thread.post(
-      say(
-        `The CSV of the failed images could not be uploaded. Slack answered ${code(failure.code, 80)}.`,
-        'To try again: `/rescan export failures`.',
-      ),
+      say(`The CSV of the failed images could not be uploaded. ${reason}`, 'To try again: `/rescan export failures`.'),
     );
   } finally {
     await failures.dispose();

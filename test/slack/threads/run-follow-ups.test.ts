@@ -1,11 +1,13 @@
-import { WebAPIRateLimitedError } from '@slack/web-api';
+import { WebAPIPlatformError, WebAPIRateLimitedError } from '@slack/web-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { DiffNow, ResultRefusal } from '../../../src/checklist/contracts/result-control.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
+import { CsvRowTooLongError } from '../../../src/lib/csv/parts.ts';
 import type { Result } from '../../../src/lib/result.ts';
 import { TIMESHEETS } from '../../../src/pipeline/profile/timesheets.ts';
 import type { RunReport } from '../../../src/results/report/run-report.ts';
 import type { RunSnapshot, RunState } from '../../../src/run/model/types.ts';
+import { FileUploadError } from '../../../src/slack/client/file-upload.ts';
 import { ThreadGoneError } from '../../../src/slack/client/slack-errors.ts';
 import { createRunFollowUps } from '../../../src/slack/threads/run-follow-ups.ts';
 import { createFollowUps } from '../../../src/state/follow-ups.ts';
@@ -207,7 +209,7 @@ describe('the follow-ups of a run', () => {
     world.beforeStep = (what) => {
       if (what !== 'csv') return;
       first.runFollowUps.close();
-      throw new Error('The process dies here');
+      throw Object.assign(new Error('The process dies here'), { code: 'ECONNRESET' });
     };
     first.runFollowUps.start();
     await first.runFollowUps.handle(event());
@@ -247,6 +249,34 @@ describe('the follow-ups of a run', () => {
     await runFollowUps.handle(event());
     await until(() => posted.length === 2);
     expect(errors).toHaveLength(2);
+  });
+
+  test.each([
+    [new FileUploadError('failed-images.csv', 403), '`Slack did not accept the file failed-images.csv: HTTP 403.`'],
+    [new WebAPIPlatformError({ ok: false, error: 'storage_limit_reached' }), 'Slack answered `storage_limit_reached`.'],
+    [new CsvRowTooLongError(7, 20, 10), '`Row 7 needs 20 bytes with the header. A part has at most 10 bytes.`'],
+  ])('a CSV that cannot be uploaded is tried once, and the thread has the reason: %s', async (error, reason) => {
+    const { world, posted, copy, event } = shared({ kind: 'completed' }, failedOne);
+    let uploads = 0;
+    world.beforeStep = (what) => {
+      if (what !== 'csv') return;
+      uploads += 1;
+      throw error;
+    };
+    const first = copy('a');
+    first.runFollowUps.start();
+    await first.runFollowUps.handle(event());
+    await until(() => first.errors.length > 0);
+    await first.runFollowUps.idle();
+    const second = copy('b');
+    second.runFollowUps.start();
+    await second.runFollowUps.handle(event());
+    await second.runFollowUps.idle();
+    expect(uploads).toBe(1);
+    expect(posted).toEqual([
+      expect.stringMatching(/Report/),
+      `thread: The CSV of the failed images could not be uploaded. ${reason}\nTo try again: \`/rescan export failures\`.`,
+    ]);
   });
 
   test('a run that was resumed before its follow-up is not followed up', async () => {
