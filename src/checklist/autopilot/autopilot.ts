@@ -104,11 +104,11 @@ export function createAutopilot(ports: AutopilotPorts): Autopilot {
         driver.wake();
         return succeed(retried);
       }),
-    stop: (by) =>
+    stop: (by, { now } = { now: false }) =>
       orFault(async () => {
         const record = await store.read().catch(async (error: unknown) => {
           // The record cannot be read: what this process itself drives is stopped anyway.
-          await Promise.allSettled([runs.stop(by, { now: false }), tables.stop(by)]);
+          await Promise.allSettled([runs.stop(by, { now }), tables.stop(by)]);
           throw error;
         });
         if (record?.state !== 'running' && record?.state !== 'planned') return refuse({ reason: 'not-active' });

@@ -83,8 +83,11 @@ export interface AutopilotControl {
   start(id: string, by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
   /** Lets it try again what failed or was refused. */
   retry(by: Person): Promise<Result<AutopilotRecord, AutopilotRefusal>>;
-  /** Begins nothing more, withdraws its request for approval, and stops the run, flush or restore that is running. */
-  stop(by: Person): Promise<Result<AutopilotStopped, AutopilotRefusal>>;
+  /**
+   * Begins nothing more, withdraws its request for approval, and stops the run, flush or restore that is running. `now`: images in
+   * flight are not waited for where the autopilot cannot be read.
+   */
+  stop(by: Person, options?: { now: boolean }): Promise<Result<AutopilotStopped, AutopilotRefusal>>;
   current(): Promise<AutopilotRecord | undefined>;
   setLocation(id: string, location: { channel: string; ts: string }): Promise<void>;
   watch(listener: (event: AutopilotEvent) => void | Promise<void>): () => void;

@@ -7,7 +7,7 @@ import type { Condition } from '../../state/table/expression.ts';
 import { announceEnd, type DrivenRun, type DriverPorts, type DriverRules } from '../engines/driver.ts';
 import { readSnapshot } from '../engines/read-run.ts';
 import type { Halt } from '../engines/reducer/engine-events.ts';
-import { engineOf, type Refusal } from '../model/run-control.ts';
+import { engineOf, type Refusal, type StoppedRun } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord } from '../store/run-store.ts';
 import type { Driving, Starting } from './driving.ts';
@@ -29,7 +29,7 @@ export interface Halting {
    * record itself if none does. The request is stored before this returns: where the control table cannot be written in
    * the control bucket, else in a file. A process that takes the run over later reads all three before it resumes it.
    */
-  halt(by: Person, request: HaltRequest): Promise<Result<RunSnapshot, Refusal>>;
+  halt(by: Person, request: HaltRequest): Promise<Result<StoppedRun, Refusal>>;
   /**
    * Writes the state of a run that no process drives. Undefined if another process has the lease, so that it may drive
    * it.
@@ -45,6 +45,9 @@ export interface Halting {
 }
 
 const isHalted = ({ kind }: RunState) => kind !== 'running' && kind !== 'interrupted';
+
+const atRest = (halted: Result<RunSnapshot, Refusal>): Result<StoppedRun, Refusal> =>
+  halted.ok ? succeed({ ...halted.value, wasAtRest: true }) : halted;
 
 const attributesOf = (by: Person, request: HaltRequest) => ({
   ...(request === 'pause' ? { pause: { by } } : { stop: request === 'stop-now' ? 'now' : true, stopBy: by }),
@@ -153,7 +156,7 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     by: Person,
     request: HaltRequest,
     starting: Starting | undefined,
-  ): Promise<Result<RunSnapshot, Refusal>> {
+  ): Promise<Result<StoppedRun, Refusal>> {
     if (starting) {
       await Promise.race([starting.ended, clock.sleep(REQUEST_TIMEOUT_MS)]);
       if (driving.starting() !== starting) return halt(by, request);
@@ -167,7 +170,7 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     return isHalted(record.state) ? haltAtRest(record, by, request) : haltElsewhere(record, by, request);
   }
 
-  type HaltRun = (record: RunRecord, by: Person, request: HaltRequest) => Promise<Result<RunSnapshot, Refusal>>;
+  type HaltRun = (record: RunRecord, by: Person, request: HaltRequest) => Promise<Result<StoppedRun, Refusal>>;
   const haltAtRest: HaltRun = async (record, by, request) => {
     const { runId, state } = record;
     if (request === 'pause' || state.kind === 'stopped')
@@ -175,11 +178,11 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     const next: RunState =
       state.kind === 'planned' ? { kind: 'abandoned', by } : { kind: 'stopped', by: { kind: 'person', by } };
     const written = await writeState(runId, next, state.kind);
-    if (written) return written;
+    if (written) return atRest(written);
     // Another process has the lease of the pipeline: it may be starting this run.
     const isDone = (now: RunRecord) => isHalted(now.state) && now.state.kind !== state.kind;
     const after = await requestOfDriver(runId, attributesOf(by, request), isDone, {});
-    return succeed(await snapshotOf(after ?? record));
+    return atRest(succeed(await snapshotOf(after ?? record)));
   };
 
   const haltElsewhere: HaltRun = async (record, by, request) => {
@@ -193,7 +196,7 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     if (after && isHalted(after.state)) return succeed(await snapshotOf(after));
     if (engineOf(record.plan) === 'step-functions') return haltAtStepFunctions(record);
     const written = await writeState(runId, next, 'running');
-    if (written) return written;
+    if (written) return state.kind === 'interrupted' ? atRest(written) : written;
     // The request stays on the record: the process that drives the run next stops it before its first invocation.
     const last = await store.read(runId);
     return last ? succeed(await snapshotOf(last)) : refuse({ reason: 'no-run' });

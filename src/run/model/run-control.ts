@@ -130,6 +130,12 @@ export type Refusal =
     }
   | { readonly reason: 'fault'; readonly fault: Fault };
 
+/** A run after a stop. */
+export interface StoppedRun extends RunSnapshot {
+  /** It did not run before either, so the stop ended no work. */
+  readonly wasAtRest?: true;
+}
+
 /**
  * The requests that can be made about the runs of one pipeline. Each method needs a few AWS calls; a plan lists the
  * bucket and takes longer (`onProgress` gets the number of keys listed so far). Refusals are values; only unexpected
@@ -173,7 +179,7 @@ export interface RunControl {
   pause(by: Person): Promise<Result<RunSnapshot, Refusal>>;
   resume(by: Person): Promise<Result<RunSnapshot, Refusal>>;
   /** `now`: images in flight are not waited for. */
-  stop(by: Person, options: { now: boolean }): Promise<Result<RunSnapshot, Refusal>>;
+  stop(by: Person, options: { now: boolean }): Promise<Result<StoppedRun, Refusal>>;
   /** `faster` and `slower` change the present pace by a quarter. */
   setPace(by: Person, requested: PaceSetting | 'faster' | 'slower'): Promise<Result<RunSnapshot, Refusal>>;
   /** Stores where the run's message is, so that every copy of the bot edits the same message. */

@@ -1,6 +1,6 @@
 import type { StartControl, StartRefusal } from '../../checklist/contracts/result-control.ts';
 import type { Result } from '../../lib/result.ts';
-import type { RunControl } from '../../run/model/run-control.ts';
+import type { RunControl, StoppedRun } from '../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../run/model/types.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
@@ -20,6 +20,8 @@ export interface Done {
   /** False: refused, nothing was changed. */
   readonly done: boolean;
   readonly message: Message;
+  /** The run was at rest, or could not be read: the request may have ended no work, and other work may be in progress. */
+  readonly mayBeIdle?: true;
 }
 
 export function createRunRequests(ports: {
@@ -29,16 +31,16 @@ export function createRunRequests(ports: {
 }): RunRequests {
   const { runs, liveMessages, links } = ports;
   async function answer(
-    result: Result<RunSnapshot, StartRefusal>,
+    result: Result<StoppedRun, StartRefusal>,
     message: (run: RunSnapshot) => Message,
   ): Promise<Done> {
     if (!result.ok && result.refusal.reason === 'halt-unread')
-      return { done: true, message: haltUnreadMessage(result.refusal) };
+      return { done: true, message: haltUnreadMessage(result.refusal), mayBeIdle: true };
     if (!result.ok)
       return { done: false, message: startRefusalMessage(result.refusal, await links.toRunOf(result.refusal)) };
     // A running run is shown by the process that drives it, in a newer state than this.
     if (result.value.state.kind !== 'running') liveMessages.show(result.value);
-    return { done: true, message: message(result.value) };
+    return { done: true, message: message(result.value), ...(result.value.wasAtRest ? { mayBeIdle: true } : {}) };
   }
   return {
     pause: async (by) => answer(await runs.pause(by), (run) => haltedMessage(run, 'pause')),

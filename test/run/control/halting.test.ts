@@ -85,3 +85,19 @@ test('a run that the bot cannot resume is paused by the fault, and this is annou
   value(await rig.during(second.runs.resume('U1')));
   await second.listensTo('completed');
 });
+
+test('a stop of a run that did not run says so, through any copy; one of a run that ran does not', async () => {
+  const [first, second] = [await rig.copy(SLOW_LEASE), await rig.copy(SLOW_LEASE)];
+  for (const copy of [first, second]) {
+    const runId = await plan(first);
+    value(await rig.during(first.runs.start(runId, 'U1', { location: LOCATION, abandonOpen: true })));
+    value(await rig.during(first.runs.pause('U1')));
+    await rig.until(async () => ((await first.runs.current())?.state.kind === 'paused' ? true : undefined));
+    await rig.pass(1_000);
+    const stopped = value(await rig.during(copy.runs.stop('U9', { now: false })));
+    expect(stopped).toMatchObject({ runId, state: { kind: 'stopped' }, wasAtRest: true });
+  }
+  const runId = await plan(first);
+  value(await rig.during(first.runs.start(runId, 'U1', { location: LOCATION, abandonOpen: true })));
+  expect(value(await rig.during(second.runs.stop('U9', { now: false })))).not.toHaveProperty('wasAtRest');
+});

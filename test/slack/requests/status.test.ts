@@ -279,6 +279,7 @@ describe('halt, abort and cancel', () => {
     ['a run', { run: running }, 'Stop r-0007?'],
     ['a run that paused because of a fault', { run: run({ kind: 'interrupted' }) }, 'Stop r-0007?'],
     ['a flush', { run: tripped, job }, 'Stop the flush?'],
+    ['a run at rest and the autopilot', { run: tripped, autopilot: piloting }, 'Stop r-0007 and the autopilot?'],
     ['the autopilot', { autopilot: piloting }, 'Stop the autopilot?'],
     ['what was approved', { approvals: [approved] }, 'Stop the approved flush?'],
   ] satisfies [string, Facts, string][])('ask about %s with one button', async (_, facts, question) => {

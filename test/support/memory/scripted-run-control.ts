@@ -203,6 +203,10 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
     },
     async stop(by, { now }) {
       calls.push(`stop${now ? ' now' : ''} by ${by}`);
+      if (run && ['paused', 'tripped', 'interrupted'].includes(run.state.kind)) {
+        await control.becomes({ kind: 'stopped', by: { kind: 'person', by } });
+        return succeed({ ...run, wasAtRest: true });
+      }
       return halt({ kind: 'stopped', by: { kind: 'person', by } });
     },
     async setPace(by, setting) {

@@ -240,7 +240,8 @@ export const ANYTHING = 'anything';
 
 function stoppedNames({ run, job, autopilot, approvals }: Omit<ShownState, 'links'>): string {
   if (job) return `the ${workName(job)}`;
-  if (run && run.state.kind !== 'stopped' && isOpen(run.state)) return run.runId;
+  if (run && run.state.kind !== 'stopped' && isOpen(run.state))
+    return autopilot && run.state.kind !== 'running' ? `${run.runId} and the autopilot` : run.runId;
   if (autopilot) return 'the autopilot';
   const approved = approvals.find(({ state }) => state.kind === 'approved');
   return approved ? `the approved ${requestName(approved)}` : 'what is in progress';

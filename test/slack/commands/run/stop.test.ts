@@ -3,11 +3,13 @@ import type { Approval } from '../../../../src/approvals/approval.ts';
 import type { AutopilotControl } from '../../../../src/checklist/contracts/autopilot-control.ts';
 import type { DeployControl, DeployView } from '../../../../src/checklist/contracts/step-control.ts';
 import type { TableControl, TableJob } from '../../../../src/checklist/contracts/table-control.ts';
+import type { Refusal } from '../../../../src/run/model/run-control.ts';
+import type { RunState } from '../../../../src/run/model/types.ts';
 import { stopCommand } from '../../../../src/slack/commands/run/control-commands.ts';
 import type { Message } from '../../../../src/slack/messages/kit/message.ts';
 import { createRunRequests, type RunRequests } from '../../../../src/slack/requests/run-requests.ts';
 import { createScriptedRunControl, runSnapshot } from '../../../support/memory/scripted-run-control.ts';
-import { deployApproval, deployInProgress } from '../../../support/messages/checklist-builders.ts';
+import { autopilotRecord, deployApproval, deployInProgress } from '../../../support/messages/checklist-builders.ts';
 
 const restore: TableJob = {
   id: 'a-1',
@@ -16,6 +18,7 @@ const restore: TableJob = {
   location: { channel: 'C1' },
   startedAt: 1,
 };
+const piloting = autopilotRecord({ state: 'running' });
 const approved: Approval = {
   id: restore.id,
   action: 'restore',
@@ -30,10 +33,10 @@ const approved: Approval = {
 const noJob: TableControl['stop'] = async () => ({ ok: false, refusal: { reason: 'no-job' } });
 const noPilot: AutopilotControl['stop'] = async () => ({ ok: false, refusal: { reason: 'not-active' } });
 
-function requestsOver(run: Parameters<typeof createScriptedRunControl>[0]): RunRequests {
+function requestsOver(run: Parameters<typeof createScriptedRunControl>[0], refusal?: Refusal): RunRequests {
   const runs = createScriptedRunControl(run);
   return createRunRequests({
-    runs,
+    runs: refusal ? { ...runs, stop: async () => ({ ok: false, refusal }) } : runs,
     liveMessages: { show: () => {} },
     links: { toRun: async () => undefined, toRunOf: async () => undefined, to: async () => undefined },
   });
@@ -48,6 +51,7 @@ async function stop(
     deploy?: DeployView;
     pilot?: AutopilotControl['stop'];
   },
+  typed = '',
 ): Promise<Message | undefined> {
   const command = stopCommand({
     requests,
@@ -58,7 +62,7 @@ async function stop(
     },
     autopilot: { stop: others.pilot ?? noPilot },
   });
-  const read = command.read('');
+  const read = command.read(typed);
   if (!read.ok) throw new Error(read.line);
   return read.value.execute({ person: 'U9', channel: 'C1', triggerId: 't', reply: async () => {} });
 }
@@ -163,4 +167,65 @@ test('stops a job that another copy starts between the look for a job and the lo
     },
   );
   expect(said?.text).toContain('The restore is stopping.');
+});
+
+const AT_REST: readonly RunState[] = [
+  { kind: 'tripped', trippedBy: { kind: 'no-growth', minutes: 10 } },
+  { kind: 'paused', because: { kind: 'person', by: 'U1' } },
+  { kind: 'interrupted' },
+];
+test.each(AT_REST)('stops the autopilot, too, where the open run was $kind', async (state) => {
+  const asked: string[] = [];
+  const said = await stop(requestsOver({ firstRun: runSnapshot({ state }) }), {
+    pilot: async (by) => {
+      asked.push(by);
+      return { ok: true, value: { record: piloting, withdrew: true, faults: [] } };
+    },
+  });
+  expect(asked).toEqual(['U9']);
+  expect(said?.text).toMatch(
+    /r-0142.* was stopped by[\s\S]*The autopilot is stopped[\s\S]*Its request .* was withdrawn/,
+  );
+});
+
+test('stops the autopilot where the run cannot be read, without weakening a stop that does not wait for images', async () => {
+  const fault = { reason: 'control-table', message: 'The control table is away.', fix: 'Look.' } as const;
+  const refusal = { reason: 'halt-unread', request: 'stop-now', fault, stopFile: '/tmp/STOP' } as const;
+  const asked: unknown[] = [];
+  const said = await stop(
+    requestsOver({ firstRun: runSnapshot() }, refusal),
+    {
+      pilot: async (...how) => {
+        asked.push(how);
+        return { ok: false, refusal: { reason: 'fault', fault } };
+      },
+    },
+    'now',
+  );
+  expect(asked).toEqual([['U9', { now: true }]]);
+  expect(said?.text).toMatch(/The run cannot be read[\s\S]*The autopilot could not be stopped/);
+});
+
+test('leaves the autopilot of a run that was running: it waits for a person', async () => {
+  const pilot = async () => {
+    throw new Error('The autopilot was asked to stop.');
+  };
+  expect((await stop(requestsOver({ firstRun: runSnapshot() }), { pilot }))?.text).toContain('is stopping');
+});
+
+test('stops the autopilot that waits for an approval while somebody makes a backup', async () => {
+  const backup: TableJob = { ...restore, id: 'backup-1', work: { kind: 'backup' } };
+  const said = await stop(requestsOver({}), {
+    job: async () => ({ ok: true, value: backup }),
+    pilot: async () => ({ ok: true, value: { record: piloting, withdrew: true, faults: [] } }),
+  });
+  expect(said?.text).toMatch(/The backup is stopping[\s\S]*The autopilot is stopped[\s\S]*was withdrawn/);
+});
+
+test('names the run beside a backup that stops with it', async () => {
+  const backup: TableJob = { ...restore, id: 'backup-1', work: { kind: 'backup' } };
+  const said = await stop(requestsOver({ firstRun: runSnapshot() }), {
+    job: async () => ({ ok: true, value: backup }),
+  });
+  expect(said?.text).toMatch(/The backup is stopping[\s\S]*r-0142.* is stopping/);
 });
