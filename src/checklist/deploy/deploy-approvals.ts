@@ -31,7 +31,10 @@ export interface DeployApprovals extends Pick<ApprovalLifecycle, 'decide' | 'end
     by: string,
     about: { readonly channel: string; readonly reason?: string },
   ): Promise<Result<Approval, StepRefusal>>;
-  /** Marks the approval of a deploy as used, if it covers the deploy as everything is now. Once used it stays so. */
+  /**
+   * Marks the approval of a deploy as used, if it covers the deploy as everything is now. Once used it stays so. The next
+   * process may begin the deploy only while the approval still covers it, and finishes one that has changed the code.
+   */
   use(record: DeployRecord): Promise<StepRefusal | undefined>;
   /** Ends requests whose time is over, and approvals that no process has started. */
   endForgotten(): Promise<void>;
@@ -83,6 +86,10 @@ function fingerprintOf(plan: DeployPlan, facts: DeployFacts): Fingerprint {
     ...compared,
   ];
 }
+
+/** Whether the function has other code than when the deploy was planned. A plan that leaves the code as it is brings none. */
+const hasOtherCode = ({ former, next }: DeployPlan, { codeSha256 }: DeployFacts): boolean =>
+  codeSha256 !== former.codeSha256 || codeSha256 === next.codeSha256;
 
 export function createDeployApprovals(ports: DeployApprovalPorts): DeployApprovals {
   const { clock, approvals, audit } = ports;
@@ -144,11 +151,15 @@ export function createDeployApprovals(ports: DeployApprovalPorts): DeployApprova
       const { approvalId } = record;
       const approval = approvalId === undefined ? undefined : await approvals.read(approvalId);
       if (!approval) return { reason: 'approval-needed' };
+      const options = optionsOf(record);
       // Used for exactly this deploy: the process died after that.
-      if (approval.state.kind === 'used' && approval.options === optionsOf(record)) return;
-      const fingerprint = fingerprintOf(plan, await ports.readFacts(plan));
-      const use = { action: 'deploy', options: optionsOf(record), fingerprint } as const;
-      const refusal = refusalOfUse(approval, use, clock.now());
+      const isUsed = approval.state.kind === 'used' && approval.options === options;
+      const facts = await ports.readFacts(plan);
+      // The new code was deployed with it, or somebody deployed other code, which the deploy refuses.
+      if (isUsed && hasOtherCode(plan, facts)) return;
+      const use = { action: 'deploy', options, fingerprint: fingerprintOf(plan, facts) } as const;
+      const refusal = refusalOfUse(approval, use, clock.now(), isUsed ? 'used' : 'approved');
+      if (isUsed) return refusal && { reason: 'approval', refusal };
       if (refusal) {
         const changed = refusal.reason === 'changed' ? [...refusal.changed] : [];
         const because = changed.length > 0 ? 'changed' : 'refused';

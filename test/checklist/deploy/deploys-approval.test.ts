@@ -207,21 +207,62 @@ describe('a process that dies', () => {
     expect(await stateOf(id)).toBe('planned');
   });
 
-  test.each([
-    ['before the approval is used', 'approved'],
-    ['after the approval is used', 'used'],
-  ])('%s leaves a deploy that the next process carries out with that approval', async (_, kind) => {
+  /** A process that began the deploy and died: its approval is in the state `kind`. */
+  async function diedWith(kind: 'approved' | 'used') {
     const one = copy('one');
     const { id, approval } = await requested(one);
     const at = one.clock.now();
     const state = { kind, by: 'U2', at, ...(kind === 'used' ? { usedAt: at } : {}) };
     await table.update({ pk: `approval#${approval.id}`, sk: 'approval' }, { set: { state, stateKind: kind } });
     await store.move(id, ['planned'], { state: 'deploying', approvalId: approval.id, approvedBy: 'U2', at });
+    return { id, approval };
+  }
+  const AFTER_EXPIRY_MS = 3 * 24 * 3_600_000;
+
+  test.each([
+    ['before the approval is used', 'approved'],
+    ['after the approval is used', 'used'],
+  ] as const)('%s leaves a deploy that the next process carries out with that approval', async (_, kind) => {
+    const { id, approval } = await diedWith(kind);
     const two = copy('two');
     two.deploys.standBy();
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
     expect(done).toEqual(['two deploys']);
     expect(await approvalNow(two, approval.id)).toMatchObject({ kind: 'used' });
+  });
+
+  test.each([
+    ['has expired since', AFTER_EXPIRY_MS, {}, { reason: 'expired' }],
+    [
+      'was for another revision',
+      0,
+      { revisionId: 'revision 2' },
+      { reason: 'changed', changed: [{ name: 'revision' }] },
+    ],
+    ['was for another handler', 0, { handler: 'other.handler' }, { reason: 'changed', changed: [{ name: 'handler' }] }],
+  ] as const)(
+    'leaves a deploy that does not begin with a used approval that %s',
+    async (_, laterMs, change, refusal) => {
+      const { id } = await diedWith('used');
+      world.facts = { ...FACTS, ...change };
+      const two = copy('two');
+      two.clock.jump(laterMs);
+      two.deploys.standBy();
+      await until(async () => ends().length > 0, two.clock);
+      expect(done).toEqual([]);
+      expect(await stateOf(id)).toBe('refused');
+      expect(ends()).toMatchObject([{ end: { kind: 'failed', refusal: { reason: 'approval', refusal } } }]);
+    },
+  );
+
+  test('after the new code was deployed leaves a deploy that is finished, also when its approval has expired', async () => {
+    const { id } = await diedWith('used');
+    world.facts = { ...FACTS, codeSha256: GIVEN.next.codeSha256, revisionId: 'revision 2' };
+    const two = copy('two');
+    two.clock.jump(AFTER_EXPIRY_MS);
+    two.deploys.standBy();
+    await until(async () => (await stateOf(id)) === 'deployed', two.clock);
+    expect(done).toEqual(['two deploys']);
   });
 
   test('does not deploy with an approval that was withdrawn, nor without one', async () => {
