@@ -122,6 +122,8 @@ function hideNamedValue(whole: string, name: string, separator: string, quoted: 
 const SECRETS: readonly (readonly [pattern: RegExp, shown: Replacement])[] = [
   [PRIVATE_KEY, '[private key]'],
   [/The (?:Canonical String|String-to-Sign) for this request should have been[\s\S]*/g, '[canonical request]'],
+  // The bytes of that text, as S3 adds them to its error.
+  [/\b(?:[0-9a-f]{2} ){32,}(?:[0-9a-f]{2}\b)?/gi, '[bytes]'],
   [/(hooks\.slack\.com\/(?:services|workflows|triggers)\/)[^\s"'<>]+/g, '$1[redacted]'],
   [/(discord(?:app)?\.com\/api\/webhooks\/)[^\s"'<>]+/g, '$1[redacted]'],
   [new RegExp(`(?<![A-Za-z0-9_])(?:${VENDOR_TOKENS.join('|')})`, 'g'), '[token]'],
@@ -166,6 +168,28 @@ export function withoutSecrets(text: string): string {
     (whole: string, name: string, separator: string, value: string, offset: number, all: string) =>
       hideNamedValue(whole, name, separator, value, all.slice(Math.max(0, offset - 16), offset)),
   );
+}
+
+const SECRET_NAME = new RegExp(`(${SECRET_NAMES.join('|')})$`, 'i');
+/** Deeper values of a JSON text are removed. The items of DynamoDB have 32 levels, of two objects each. */
+const MOST_DEPTH = 100;
+
+/** A JSON text without credentials in its strings, and with the same form. @throws SyntaxError when it is no JSON text */
+export const jsonWithoutSecrets = (json: string): string => JSON.stringify(hideIn('', JSON.parse(json), MOST_DEPTH));
+
+/** A parsed JSON value without credentials. `name`: of the property whose value it is. */
+function hideIn(name: string, value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return isNamedSecret(name, value) ? '[redacted]' : withoutSecrets(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === 0) return '[deeper]';
+  if (Array.isArray(value)) return value.map((member) => hideIn(name, member, depth - 1));
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, hideIn(key, member, depth - 1)]));
+}
+
+/** Whether the value is hidden because of its name, as in a text. */
+function isNamedSecret(name: string, value: string): boolean {
+  const found = SECRET_NAME.exec(name);
+  return found !== null && hideNamedValue('', found[0], '=', `"${value}"`, name.slice(0, found.index)) !== '';
 }
 
 /** Cuts to 500 UTF-16 code units, never within a surrogate pair. */

@@ -16,8 +16,13 @@ const REPLIED = {
   password: 'hunter2-planted-9d3e',
   accessKey: 'AKIAPLANTED7EXAMPLE2',
   token: 'xoxp-1111111111-2222222222-plantedplantedplanted',
+  sessionToken: 'IQoJb3JpZ2luX2VjPLANTEDPLANTEDPLANTEDPLANTEDPLANTEDPLANTED',
 };
-const MESSAGE = `Textract refused password=${REPLIED.password} with ${REPLIED.accessKey}, token ${REPLIED.token}`;
+/** The last line is of AWS, which repeats the signed request where its signature is not valid. */
+const MESSAGE = [
+  `Textract refused password=${REPLIED.password} with ${REPLIED.accessKey}, token ${REPLIED.token}`,
+  `The Canonical String for this request should have been 'x-amz-security-token:${REPLIED.sessionToken}'`,
+].join('\n');
 
 async function controlTableOf(here: TestSandbox): Promise<string> {
   const dynamodb = new DynamoDBClient(connectionOf(here));
@@ -62,7 +67,7 @@ test('No secret that the bot was given, and none that a failure names, is in Sla
   });
   onTestFinished(() => here.close());
   const { people, world } = here;
-  await world.set({ latencyMs: 5, failures: [{ rate: 1, kind: 'textract', message: MESSAGE }] });
+  await world.set({ latencyMs: 5, logger: 'works', failures: [{ rate: 1, kind: 'textract', message: MESSAGE }] });
   await people.command('operator', '/rescan backup');
   await people.sees(/is done and verified/);
   await people.command('operator', '/rescan start keep pace=160');
@@ -73,6 +78,8 @@ test('No secret that the bot was given, and none that a failure names, is in Sla
   await people.sees(/TEXTRACT_ERROR/);
   await people.command('operator', '/rescan export failures');
   await people.file(/failed-images.*\.csv$/);
+  await people.command('operator', '/rescan diff');
+  expect(await people.file(/^diff.*\.csv$/)).toContain('FAILED_IMAGE');
   await people.command('operator', '/rescan logs errors');
   await people.sees(/Textract refused/);
   await people.command('operator', '/rescan audit export');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { redact, withoutSecrets } from '../../src/lib/redact.ts';
+import { jsonWithoutSecrets, redact, withoutSecrets } from '../../src/lib/redact.ts';
 import { cpuMs } from '../support/cpu-time.ts';
 
 test.each([
@@ -236,6 +236,33 @@ test('what stands around a secret stays: quotes, the next parameter, the host', 
   );
   expect(withoutSecrets('postgres://app:hunter2@db:5432/x')).toBe('postgres://app:[redacted]@db:5432/x');
   expect(withoutSecrets('client_secret=abc&grant_type=x')).toBe('client_secret=[redacted]&grant_type=x');
+});
+
+test('a JSON text keeps its form: only strings lose what is secret, by their shape or by the name of their property', () => {
+  const shown = (value: unknown) => JSON.parse(jsonWithoutSecrets(JSON.stringify(value)));
+  const harmless = { a: [1, -0.5, true, null, 'text', { b: {} }], continuationToken: 'x1', token: '12', password: '' };
+  expect(shown(harmless)).toEqual(harmless);
+  expect(shown({ dbPassword: 'hunter2', deep: [{ 'api-key': 'abcdef', note: 'DB_PASSWORD=hunter2, then' }] })).toEqual({
+    dbPassword: '[redacted]',
+    deep: [{ 'api-key': '[redacted]', note: 'DB_PASSWORD=[redacted], then' }],
+  });
+  // In a text, these two would take the rest of it.
+  const greedy = ['The Canonical String for this request should have been x', '-----BEGIN PRIVATE KEY-----\nab'];
+  expect(shown({ greedy, after: 'stays' })).toEqual({
+    greedy: ['[canonical request]', '[private key]'],
+    after: 'stays',
+  });
+  expect(jsonWithoutSecrets('{"__proto__":"password=hunter2"}')).toBe('{"__proto__":"password=[redacted]"}');
+  const levels = 5_000;
+  expect(jsonWithoutSecrets(`${'['.repeat(levels)}"password=hunter2"${']'.repeat(levels)}`)).toContain('["[deeper]"]');
+});
+
+test('the bytes of a canonical request are not shown', () => {
+  const bytes = Buffer.from('PUT\nx-amz-security-token:IQoJb3JpZ2luX2VjEXAMPLETOKEN');
+  const hex = bytes.toString('hex').replaceAll(/..(?=.)/g, '$& ');
+  expect(withoutSecrets(`CanonicalRequestBytes: '${hex}', Code: 'x'`)).toBe(
+    "CanonicalRequestBytes: '[bytes]', Code: 'x'",
+  );
 });
 
 test('hostile input is searched in linear time', () => {

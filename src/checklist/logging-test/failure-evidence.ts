@@ -1,5 +1,6 @@
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { withoutSecrets } from '../../lib/redact.ts';
 import { readLine } from '../../pipeline/logs/log-line.ts';
 import { findLines, isWithoutLog, type LogLine } from '../../pipeline/logs/logs.ts';
 import type { FailureAttribute } from '../../pipeline/profile/failure-names.ts';
@@ -36,7 +37,7 @@ export function createFailureRecordSearch(
         key: keys.map(({ name }) => `${name} ${textOf(newest[name]) ?? '…'}`).join(', '),
         attributes: SHOWN.flatMap((name) => {
           const value = textOf(newest[failedName(profile, name)]);
-          return value === undefined ? [] : [[name, value] as const];
+          return value === undefined ? [] : [[name, withoutSecrets(value)] as const];
         }),
         async remove() {
           for (const record of records) await removeFailure(dynamodb, { table, keys }, record);

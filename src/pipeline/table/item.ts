@@ -1,3 +1,5 @@
+import { jsonWithoutSecrets, withoutSecrets } from '../../lib/redact.ts';
+
 /**
  * One value with its DynamoDB type, in the JSON form of DynamoDB's API and of AWS's table export: a number is text (it never
  * becomes a JavaScript number) and binary is base64 text.
@@ -69,6 +71,12 @@ export function isItem(value: unknown): value is Item {
 /** The value of an attribute; undefined where the item has none: `item.toString` exists on every object. */
 export const attributeOf = (item: Item, name: string): AttributeValue | undefined =>
   Object.hasOwn(item, name) ? item[name] : undefined;
+
+/** A value for a reader, without credentials: its text, or DynamoDB JSON where it is neither text nor number. */
+export function shownValue(value: AttributeValue): string {
+  const text = textOf(value);
+  return text === undefined ? jsonWithoutSecrets(JSON.stringify(value)) : withoutSecrets(text);
+}
 
 /** The text of a string or number attribute; undefined for other types and for an absent attribute. */
 export const textOf = (value: AttributeValue | undefined): string | undefined =>

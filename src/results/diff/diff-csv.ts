@@ -1,7 +1,8 @@
 import type { CsvColumn } from '../../lib/csv/column.ts';
 import { formatDecimal } from '../../lib/decimal.ts';
+import { jsonWithoutSecrets } from '../../lib/redact.ts';
 import type { Profile } from '../../pipeline/profile/profile.ts';
-import { type AttributeValue, type Item, textOf } from '../../pipeline/table/item.ts';
+import { type AttributeValue, type Item, shownValue, textOf } from '../../pipeline/table/item.ts';
 import type { RecordShape } from '../../pipeline/table/records.ts';
 import { type DiffEntry, type FieldChange, hoursOf } from './diff-entry.ts';
 
@@ -23,7 +24,8 @@ export async function* diffRows(entries: AsyncIterable<DiffEntry>): AsyncGenerat
 }
 
 /**
- * The columns of the CSV of a diff, for a table with these keys. A value that is not a text or number is DynamoDB JSON.
+ * The columns of the CSV of a diff, for a table with these keys. A value that is not a text or number is DynamoDB JSON. The
+ * values are shown without credentials, so nothing can be restored from the file.
  */
 export function diffCsvColumns(keys: RecordShape): readonly CsvColumn<DiffRow>[] {
   const { profile } = keys;
@@ -45,7 +47,7 @@ export function diffCsvColumns(keys: RecordShape): readonly CsvColumn<DiffRow>[]
     { name: 'Field', kind: 'text', read: ({ field }) => field?.name },
     { name: 'Before', kind: 'text', read: ({ field }) => field && formatValue(field.before, field.after) },
     { name: 'After', kind: 'text', read: ({ field }) => field && formatValue(field.after, field.before) },
-    { name: 'Item', kind: 'text', read: ({ entry }) => ('item' in entry ? JSON.stringify(entry.item) : undefined) },
+    { name: 'Item', kind: 'text', read: ({ entry }) => ('item' in entry ? formatItem(entry.item) : undefined) },
   ];
 }
 
@@ -60,11 +62,13 @@ const amountColumns = (attribute: string, profile: Profile): readonly CsvColumn<
 const formatPlain = (value: AttributeValue | undefined): string | undefined =>
   value === undefined ? undefined : (textOf(value) ?? JSON.stringify(value));
 
+const formatItem = (item: Item): string => jsonWithoutSecrets(JSON.stringify(item));
+
 /** The value, with its type when the other side has a different type: `{"S":"7.5"}` and `{"N":"7.5"}`. */
 function formatValue(value: AttributeValue | undefined, other: AttributeValue | undefined): string | undefined {
   if (value === undefined) return undefined;
   const typeChanged = other !== undefined && Object.keys(value)[0] !== Object.keys(other)[0];
-  return typeChanged ? JSON.stringify(value) : formatPlain(value);
+  return typeChanged ? jsonWithoutSecrets(JSON.stringify(value)) : shownValue(value);
 }
 
 function formatHours(

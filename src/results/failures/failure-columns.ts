@@ -1,6 +1,5 @@
 import type { CsvColumn } from '../../lib/csv/column.ts';
-import { withoutSecrets } from '../../lib/redact.ts';
-import { type Item, textOf } from '../../pipeline/table/item.ts';
+import { type Item, shownValue, textOf } from '../../pipeline/table/item.ts';
 
 /** The columns that people's spreadsheets already read, in this order (pipeline.md, "CSV columns"). */
 const PIPELINE_COLUMNS = [
@@ -66,8 +65,7 @@ export function failureRowOfRecord(item: Item): FailureRow {
   for (const name of PIPELINE_COLUMNS) {
     const value = item[name];
     if (value === undefined || 'NULL' in value) continue;
-    const text = textOf(value) ?? JSON.stringify(value);
-    row[name] = REDACTED_COLUMNS.has(name) ? withoutSecrets(text) : text;
+    row[name] = REDACTED_COLUMNS.has(name) ? shownValue(value) : (textOf(value) ?? JSON.stringify(value));
   }
   return row;
 }

@@ -31,6 +31,7 @@ describe('the records of a failure', () => {
           ImageKey: { S: image },
           RecordType: { S: 'FAILED_IMAGE' },
           FailureTimestamp: { S: range.slice(-1) },
+          ErrorMessage: { S: `DB_PASSWORD=hunter2 refused ${image}` },
         },
       }),
     );
@@ -45,6 +46,7 @@ describe('the records of a failure', () => {
     const look = createFailureRecordSearch(dynamo.client, { table: TABLE, maxScanBytes: 1e6, profile: TIMESHEETS });
     const found = await look.findRecords('a.png');
     expect(found).toMatchObject({ key: 'ResourceName FAILED_IMAGE, DateProjectCode a.png#2' });
+    expect(found?.attributes).toContainEqual(['ErrorMessage', 'DB_PASSWORD=[redacted] refused a.png']);
     await found?.remove();
     expect(await look.findRecords('a.png')).toBeUndefined();
     expect(await countRecords(dynamo.client, TABLE)).toBe(1);

@@ -2,7 +2,7 @@ import type { Button } from '@slack/types';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import type { ShownProfile, Validation } from '../../../checklist/contracts/result-control.ts';
 import { RECORD_KINDS, type RecordKind } from '../../../pipeline/profile/record-kinds.ts';
-import { type AttributeValue, textOf } from '../../../pipeline/table/item.ts';
+import { type AttributeValue, shownValue } from '../../../pipeline/table/item.ts';
 import { hasKind, type KindCounts, withoutFailures } from '../../../pipeline/table/records.ts';
 import type { DiffTotals } from '../../../results/diff/diff-totals.ts';
 import type { ReconciledImage } from '../../../results/reconcile/reconcile-image.ts';
@@ -362,6 +362,6 @@ export function outsideText(
   return `Outside the scope, since the backup: ${count(removed)} removed, ${count(changed)} changed, ${count(added)} added, ${count(same)} unchanged. Uploads and people change these${hasKind(profile, 'coverage') ? '; the function also updates the coverage records of the scope’s people' : ''}.`;
 }
 
-/** A value for a reader; not escaped. */
+/** A value for a reader, without credentials; not escaped. */
 export const valueText = (value: AttributeValue | undefined): string =>
-  value === undefined ? '(none)' : (textOf(value) ?? JSON.stringify(value));
+  value === undefined ? '(none)' : shownValue(value);

@@ -190,6 +190,25 @@ describe('a diff says', () => {
     expect(message.text).toContain('• removed `&lt;!channel&gt; \'x\' "a,b"=1 2025-07-07#X` · 7.5 h');
     expect(buttonsIn(message)).toEqual(['diff_put_back']);
   });
+  test('a diff shows no credential of a value that changed', () => {
+    const { text } = diffMessage(
+      diffFound({
+        changed: 1,
+        byField: { top: [{ name: 'ErrorMessage', totals: 1 }], others: { names: 0, totals: 0 } },
+        fieldExamples: [
+          {
+            name: 'ErrorMessage',
+            examples: [
+              { key: {}, before: { S: 'DB_PASSWORD=hunter2 refused' }, after: { L: [{ S: 'DB_PASSWORD=hunter2' }] } },
+            ],
+          },
+        ],
+      }),
+      [],
+      NOW,
+    );
+    expect(text).toContain('`DB_PASSWORD=[redacted] refused` → `{"L":[{"S":"DB_PASSWORD=[redacted]"}]}`');
+  });
   test('a diff warns that a run is writing, and offers nothing then', () => {
     const openRun = { runId: 'r-0002', state: 'running' } as const;
     const message = diffMessage({ ...diffFound({ removed: 1 }), openRun }, [removed], NOW);
