@@ -40,7 +40,7 @@ export function assembleHandlers(
     whoApproves,
     onError,
   });
-  const status = { states, links, permissions };
+  const status = { states, links, permissions, clock };
   const stepPorts = { steps, answers: offers, sampleImages: settings.sampleImages };
   const commands = commandTable({
     runs,
@@ -102,6 +102,7 @@ export function assembleHandlers(
     forms: tableForms,
     following,
     openView: modals.openView,
+    clock,
     onError,
   });
   const forms = formTable(planning, tableForms, deployForms, restoreRowsForm, decide, requests.scopeForm);

@@ -1,3 +1,5 @@
+import { settleWithin } from '../../lib/async/within.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { isOpen } from '../../run/model/run.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
@@ -21,6 +23,9 @@ type RunActionId =
   | typeof ACTION.resume
   | typeof ACTION.status;
 
+/** How long a halt waits for what it reads first, before it is requested all the same, ms. */
+const READ_MS = 1_000;
+
 /** The buttons of a run: in its live message, its alerts and the answer to `/rescan status`. */
 export function runActions(ports: {
   runs: Pick<RunControl, 'current' | 'location'>;
@@ -29,9 +34,10 @@ export function runActions(ports: {
   tables: StopPorts['tables'];
   deploys: StopPorts['deploys'];
   autopilot: StopPorts['autopilot'];
+  clock: Pick<Clock, 'sleep'>;
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<RunActionId, Action>> {
-  const { runs, requests } = ports;
+  const { runs, requests, clock } = ports;
 
   /** A button acts on the run of its message only, never on a later run. */
   async function onItsRun(click: Click, request: () => Promise<Done>): Promise<Message | undefined> {
@@ -50,19 +56,20 @@ export function runActions(ports: {
 
   /** Not of a live message: it shows a newer state than the one that was clicked, and its last edit removes the buttons. */
   async function removeDeadButtons(click: Click): Promise<void> {
-    try {
-      const location = await runs.location(click.value);
-      if (location?.ts !== click.message.ts) await click.removeButtons();
-    } catch (error) {
-      ports.onError(error, 'The location of a run cannot be read. The buttons of the clicked message stay.');
-    }
+    const location = await settleWithin(clock, READ_MS, () => runs.location(click.value));
+    if (!location.ok)
+      return ports.onError(
+        location.refusal,
+        'The location of a run cannot be read. The buttons of the clicked message stay.',
+      );
+    if (location.value?.ts !== click.message.ts) await click.removeButtons();
   }
 
   /** In the run's live message the new state is the answer: only a refusal needs a reply. */
   async function answer(click: Click, { done, message }: Done): Promise<Message | undefined> {
     if (!done || click.isEphemeral) return message;
-    const location = await runs.location(click.value).catch(() => undefined);
-    if (location?.ts === click.message.ts) {
+    const location = await settleWithin(clock, READ_MS, () => runs.location(click.value));
+    if (location.ok && location.value?.ts === click.message.ts) {
       click.noteOutcome?.(`answered: ${plainFact(message)}`);
       return undefined;
     }
@@ -71,23 +78,23 @@ export function runActions(ports: {
     return message;
   }
 
-  /** Stop always works: when the current run cannot be read, whatever runs is stopped. */
-  async function stop(click: Click, now: boolean): Promise<Message | undefined> {
-    const current = await runs.current().catch((error: unknown) => {
-      ports.onError(error, 'The current run cannot be read. A stop is requested all the same.');
-      return { runId: click.value };
-    });
-    if (current === undefined) return ofAnotherRun(click, undefined);
-    if ('state' in current && current.runId !== click.value) return ofAnotherRun(click, current);
-    return answer(click, await requests.stop(click.person, { now }));
+  /** Stop and Pause always work: when the current run cannot be read in time, whatever runs is halted. */
+  async function halt(click: Click, request: () => Promise<Done>): Promise<Message | undefined> {
+    const current = await settleWithin(clock, READ_MS, runs.current);
+    if (!current.ok)
+      ports.onError(current.refusal, 'The current run cannot be read. A halt is requested all the same.');
+    else if (current.value?.runId !== click.value) return ofAnotherRun(click, current.value);
+    const answered = await answer(click, await request());
+    // The run had ended, and so has the moment of this message.
+    if (current.ok && current.value && !isOpen(current.value.state)) await removeDeadButtons(click);
+    return answered;
   }
 
   /** The button of the question before a stop: it stops what the question was about, and anything where that cannot be read. */
   async function stopAsked(click: Click): Promise<Message> {
-    const state = await ports.status.states.read().catch((error: unknown) => {
-      ports.onError(error, 'What is in progress cannot be read. A stop is requested all the same.');
-      return undefined;
-    });
+    const read = await settleWithin(clock, READ_MS, ports.status.states.read);
+    if (!read.ok) ports.onError(read.refusal, 'What is in progress cannot be read. A stop is requested all the same.');
+    const state = read.ok ? read.value : undefined;
     const asked = click.value.split(',');
     const isGone = state && click.value !== ANYTHING && !stoppableIds(state).some((id) => asked.includes(id));
     return isGone ? notInProgressMessage(state) : stopWork(click.person, { now: false }, ports);
@@ -96,12 +103,12 @@ export function runActions(ports: {
   const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
   const stopper = (execute: Action['execute']): Action => ({ role: 'stopper', execute });
   return {
-    [ACTION.pause]: stopper((click) => onItsRun(click, () => requests.pause(click.person))),
+    [ACTION.pause]: stopper((click) => halt(click, () => requests.pause(click.person))),
     [ACTION.slower]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'slower'))),
     [ACTION.faster]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'faster'))),
     [ACTION.resume]: operator((click) => onItsRun(click, () => requests.resume(click.person))),
-    [ACTION.stop]: stopper((click) => stop(click, false)),
-    [ACTION.stopNow]: stopper((click) => stop(click, true)),
+    [ACTION.stop]: stopper((click) => halt(click, () => requests.stop(click.person, { now: false }))),
+    [ACTION.stopNow]: stopper((click) => halt(click, () => requests.stop(click.person, { now: true }))),
     [ACTION.stopAsked]: stopper(stopAsked),
     [ACTION.status]: { role: 'viewer', execute: (click) => showStatus(click, ports.status) },
   };

@@ -1,4 +1,6 @@
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
+import { settleWithin } from '../../lib/async/within.ts';
+import type { Clock } from '../../lib/clock.ts';
 import type { ModalView } from '../forms/change-plan-view.ts';
 import { denyView } from '../forms/deny-form.ts';
 import type { TableForms } from '../forms/table-forms.ts';
@@ -17,12 +19,16 @@ type TableActionId =
   | typeof ACTION.prune
   | typeof ACTION.restore;
 
+/** How long a stop waits for the current job, before it is requested all the same, ms. */
+const READ_MS = 1_000;
+
 /** The buttons of approvals, of table jobs and of the list of backups. */
 export function tableActions(ports: {
   tables: TableControl;
   forms: Pick<TableForms, 'openRestore' | 'ask'>;
   decide: DecideApproval;
   openView: (triggerId: string, view: ModalView) => Promise<string>;
+  clock: Pick<Clock, 'sleep'>;
   onError: (error: unknown, message: string) => void;
 }): Readonly<Record<TableActionId, Action>> {
   const { tables, decide } = ports;
@@ -50,11 +56,9 @@ export function tableActions(ports: {
       role: 'stopper',
       async execute(click) {
         // Stop always works: when the current job cannot be read, whatever job runs is stopped.
-        const job = await tables.current().catch((error: unknown) => {
-          ports.onError(error, 'The current job cannot be read. A stop is requested all the same.');
-          return undefined;
-        });
-        if (job && job.id !== click.value) return anotherJobMessage(job);
+        const job = await settleWithin(ports.clock, READ_MS, tables.current);
+        if (!job.ok) ports.onError(job.refusal, 'The current job cannot be read. A stop is requested all the same.');
+        else if (job.value && job.value.id !== click.value) return anotherJobMessage(job.value);
         const stopped = await tables.stop(click.person);
         return stopped.ok ? stoppingJobMessage(stopped.value) : tableRefusalMessage(stopped.refusal);
       },

@@ -1,3 +1,5 @@
+import { within } from '../../lib/async/within.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { carriedFault } from '../../pipeline/fault.ts';
 import type { Requester } from '../commands/command.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
@@ -10,7 +12,11 @@ export interface StatusPorts {
   readonly states: Pick<PipelineStates, 'read' | 'lastKnown'>;
   readonly links: Pick<MessageLinks, 'toRun' | 'to'>;
   readonly permissions: Permissions;
+  readonly clock: Pick<Clock, 'sleep'>;
 }
+
+/** How long the question before a stop waits for the state, before it is about whatever is in progress, ms. */
+const QUESTION_MS = 3_000;
 
 /** Which buttons a person gets, by the roles that were looked up within the last minute. */
 export async function rightsOf(person: string, permissions: Permissions): Promise<Rights> {
@@ -33,10 +39,10 @@ export async function showStatus(requester: Pick<Requester, 'person'>, ports: St
 }
 
 /** Asks whether to stop, with one button. Where nothing can be read, the button stops whatever is in progress. */
-export async function askToStop({ states }: Pick<StatusPorts, 'states'>): Promise<Message> {
+export async function askToStop({ states, clock }: Pick<StatusPorts, 'states' | 'clock'>): Promise<Message> {
   try {
-    const state = await states.read();
-    return stopQuestion(state, stoppableIds(state));
+    const state = await within(clock, QUESTION_MS, states.read());
+    return stopQuestion(state, state ? stoppableIds(state) : null);
   } catch (error) {
     if (!carriedFault(error)) throw error;
     return stopQuestion(undefined, null);

@@ -7,6 +7,7 @@ import { createApprovalDecider } from '../../../src/slack/requests/decide-approv
 import { idleTableControl } from '../../support/memory/idle-table-control.ts';
 import { peopleWith } from '../../support/messages/people.ts';
 import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const job: TableJob = { ...flushJob(), id: 'a-2' };
 
@@ -25,6 +26,7 @@ async function clickStop(clicked: string, current: () => Promise<TableJob | unde
     forms: { openRestore: async () => undefined, ask: async () => undefined },
     decide: async () => undefined,
     openView: async () => 'V1',
+    clock: createFakeClock(),
     onError: () => {},
   });
   return { reply: (await actions[ACTION.stopJob].execute(clickOn(clicked)))?.text, stops };

@@ -72,6 +72,7 @@ function portsOf(facts: Facts, stopFor: 'everyone' | 'operators' = 'everyone') {
   });
   const ports: StatusPorts = {
     states,
+    clock,
     links: {
       toRun: async (runId) => `https://slack/${runId}`,
       to: async (location) => (location?.ts === undefined ? undefined : `https://slack/${location.ts}`),
@@ -258,6 +259,7 @@ async function click(question: Message, facts: Facts): Promise<{ text: string; s
     tables: { stop: async () => ({ ok: false, refusal: { reason: 'no-job' } }), withdrawApproved: async () => [] },
     deploys: { withdrawApproved: async () => [], inProgress: async () => undefined },
     autopilot: { stop: async () => ({ ok: false, refusal: { reason: 'not-active' } }) },
+    clock: createFakeClock(),
     onError: () => {},
   });
   const answer = await actions[ACTION.stopAsked].execute({

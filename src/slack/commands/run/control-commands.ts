@@ -80,7 +80,7 @@ export const haltDescription: CommandDescription = {
 };
 
 /** `halt`, `abort` and `cancel`: they may be meant as a stop, so they ask with one button. Whatever follows is ignored. */
-export const haltCommand = (ports: Pick<StatusPorts, 'states'>): Command => ({
+export const haltCommand = (ports: Pick<StatusPorts, 'states' | 'clock'>): Command => ({
   ...haltDescription,
   read: () => succeed({ worksWithoutMembership: true, execute: () => askToStop(ports) }),
 });
