@@ -1,3 +1,4 @@
+import { within } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { ChannelIdStore } from '../../state/channel-ids.ts';
@@ -12,7 +13,10 @@ import { classifySlackError } from './slack-errors.ts';
 export interface ChannelIds {
   /** The id with which Slack is called now. */
   current(id: string): string;
-  /** The id that the settings use. One that is unknown is looked up again: another copy of the bot may have heard the event. */
+  /**
+   * The id that the settings use. One that is unknown is looked up again: another copy of the bot may have heard the event. A
+   * control table that does not answer within a second changes nothing.
+   */
   known(id: string): Promise<string>;
   /** Slack says that an id has changed. */
   changed(oldId: string, newId: string): Promise<void>;
@@ -22,12 +26,14 @@ export interface ChannelIds {
 
 /** The shortest time between two looks for ids that another copy of the bot has heard of, ms. */
 const REFRESH_MS = 5_000;
+/** How long a request waits for such a look before it is acknowledged, ms. */
+const LOOK_MS = 1_000;
 
 export function createChannelIds(ports: {
   store: ChannelIdStore;
   /** The channels of the pipeline now. */
   channels: () => readonly string[];
-  clock: Pick<Clock, 'now'>;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   logger: Pick<Logger, 'warn'>;
 }): ChannelIds {
   const { store, channels, clock, logger } = ports;
@@ -74,7 +80,7 @@ export function createChannelIds(ports: {
   return {
     current,
     async known(id) {
-      if (find(id) === undefined) await refresh();
+      if (find(id) === undefined) await within(clock, LOOK_MS, refresh());
       return find(id) ?? id;
     },
     async changed(oldId, newId) {

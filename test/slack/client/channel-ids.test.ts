@@ -77,3 +77,13 @@ test('a new id that cannot be stored is used until the restart, and the log says
   await ids.refresh();
   expect(ids.warnings.at(-1)).toMatch(/cannot be read/);
 });
+
+test('a control table that does not answer delays the channel of a request by a second at most', async () => {
+  const clock = createFakeClock();
+  const store = { read: () => new Promise<never>(() => {}), put: async () => {} };
+  const ids = createChannelIds({ store, channels: () => ['G1'], clock, logger: { warn: () => {} } });
+  const found: string[] = [];
+  void ids.known('C7').then((id) => found.push(id));
+  await clock.advance(1_000);
+  expect(found).toEqual(['C7']);
+});
