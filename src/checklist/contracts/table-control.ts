@@ -265,6 +265,8 @@ export type JobResult =
         readonly descriptionUri: string;
         /** The ARN of the native backup; absent where point-in-time recovery was on. */
         readonly nativeBackupArn?: string;
+        /** Why the backup is not marked as used by this flush, where it is not. */
+        readonly notMarked?: Fault;
       };
     }
   | {
@@ -301,6 +303,8 @@ export interface JobReach {
   readonly progress?: JobProgress;
   /** Neither this process nor one before has changed the table for this job. Absent: one may have. */
   readonly isUntouched?: true;
+  /** A job that recreates the table has not deleted it. Absent: it may have. */
+  readonly isTableKept?: true;
 }
 
 /** Why a job whose process died does not resume under its approval. */

@@ -19,26 +19,10 @@ import {
   type TableRefusal,
 } from '../contracts/table-control.ts';
 import type { JobRecord } from './job-record.ts';
-import { JobLost, type JobStopPorts, JobStopped, watchStops } from './job-stops.ts';
+import { createWriteGuard, JobLost, type JobStopPorts, JobStopped, type WorkLimits, watchStops } from './job-stops.ts';
 import { createProgressMeter, type ProgressUpdate } from './progress-meter.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { carryOutThroughFaults } from './through-faults.ts';
-
-/** What the work on the table must respect. */
-export interface WorkLimits {
-  /** Aborted when the job is stopped or its lease is lost. */
-  readonly signal: AbortSignal;
-  /**
-   * Asked immediately before every call that writes to the table.
-   * @throws where this process may not write any more; the job then ends or is resumed by whoever holds the lease.
-   */
-  readonly mayWrite: () => void;
-  /**
-   * Asked in place of `mayWrite` where a stop would leave the pipeline without its table.
-   * @throws only where the lease is lost or the bot shuts down.
-   */
-  readonly mayFinish: () => void;
-}
 
 export interface JobDriverPorts<Job extends TableJob = ApprovedJob> extends JobStopPorts<Job> {
   readonly clock: Clock;
@@ -61,6 +45,8 @@ export interface JobDriverPorts<Job extends TableJob = ApprovedJob> extends JobS
   readonly readFault: (error: unknown) => Fault;
   /** Records that the table is about to change. Nothing is written to the table before it resolves. */
   readonly recordTableChange: (job: Job) => Promise<void>;
+  /** Whether a job that recreates the table has not deleted it. @throws where that cannot be read. */
+  readonly isTableKept?: (job: Job) => Promise<boolean>;
   /** Stores how a job ended outside the control table: one that is restored from an earlier time must not run it again. */
   readonly markEnded: (job: Job, end: JobEnd) => Promise<void>;
   /** Records the result as a step of the checklist, before the job is forgotten. */
@@ -106,12 +92,6 @@ const RETRY_END_MS = 1_000;
 const MAX_END_TRIES = 10;
 /** After so many failures the end is not stored beside the backup: the bucket may be what the job failed on. */
 const MAX_MARK_TRIES = 3;
-const PULSE_MS = 1_000;
-/**
- * A process that stood still longer than this, ms, does not use what it read before: it gives the job up, and the job reads
- * everything again when it resumes.
- */
-const MAX_STANDSTILL_MS = 10_000;
 
 /** What a job does first, where it met a fault before it could say so itself. */
 const FIRST_STAGE: Readonly<Record<TableJob['work']['kind'], JobStage>> = {
@@ -157,9 +137,11 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
   ): Promise<void> {
     const working = new AbortController();
     void watchStops(ports, job, over, working.signal);
-    const limits = { signal: over.signal, ...writeGuard(over, working.signal) };
+    const { lost, ...guard } = createWriteGuard({ ...ports, closing: closing.signal }, over, working.signal);
+    const limits = { signal: over.signal, ...guard };
     const measure = createProgressMeter(clock);
     let progress: JobProgress | undefined;
+    let isChangeRecorded = false;
     // The end of a job whose lease is over by the clock belongs to the next holder, even if no timer has fired yet.
     const giveUpExpired = () => {
       if (!lease.holds() && !ports.isHarmless) over.abort(new JobLost());
@@ -167,21 +149,35 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
     await ports.emit({ kind: isResumed ? 'resumed' : 'started', job });
     try {
       if (!mustFinish) over.signal.throwIfAborted();
-      await ports.recordTableChange(job);
       const show = (shown: JobProgress) => void ports.emit({ kind: 'progress', job, progress: shown });
-      const carryOut = () =>
-        ports.carryOut(job, limits, (update) => {
+      const recordChange = () =>
+        ports.recordTableChange(job).catch((error: unknown) => {
+          // Recorded before the table was deleted, and a pipeline without its table must not wait for this.
+          if (!mustFinish) throw error;
+          ports.warn(
+            `${job.work.kind} ${job.id} goes on although its change of the table was not recorded again`,
+            error,
+          );
+        });
+      const carryOut = async () => {
+        if (!isChangeRecorded) await recordChange();
+        isChangeRecorded = true;
+        return ports.carryOut(job, limits, (update) => {
           progress = measure(update);
           show(progress);
         });
+      };
       const result = await carryOutThroughFaults(carryOut, {
         clock,
         readFault: ports.readFault,
         until: ports.mayWaitUntil(job),
+        mustFinish: mustFinish === true,
         signal: over.signal,
+        lost,
         onWait(waiting, error) {
           ports.warn(`${job.work.kind} ${job.id} waits`, error);
-          show({ ...(progress ?? measure({ stage: FIRST_STAGE[job.work.kind], done: 0, total: 0 })), waiting });
+          const stage = mustFinish ? 'recreating' : FIRST_STAGE[job.work.kind];
+          show({ ...(progress ?? measure({ stage, done: 0, total: 0 })), waiting });
         },
       });
       working.abort();
@@ -198,58 +194,44 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
       const cause: unknown = over.signal.aborted && !isItself ? over.signal.reason : error;
       // The record stays: whoever gets the lease next decides whether the job resumes.
       if (cause instanceof JobLost) return lease.release();
+      const isTableKept = await isKept(job, error);
+      // It stays also where the table is deleted, or may be: the job ends when the table is created, or cannot be.
+      if (isTableKept === false && !(error instanceof TableUnfinishedError)) {
+        ports.warn(`${job.work.kind} ${job.id} has deleted the table, or may have, and is resumed`, error);
+        return lease.release();
+      }
       if (cause instanceof JobStopped)
-        return conclude(job, { kind: 'stopped', by: cause.by, ...(await reachOf(job, isResumed, progress)) });
+        return conclude(job, {
+          kind: 'stopped',
+          by: cause.by,
+          ...(await reachOf(job, isResumed, progress, isTableKept)),
+        });
       ports.warn(`${job.work.kind} ${job.id} failed`, error);
       return conclude(job, {
         kind: 'failed',
         refusal: refusalOrFault(error, ports.readFault),
-        ...(await reachOf(job, isResumed, progress)),
+        ...(await reachOf(job, isResumed, progress, isTableKept)),
       });
     }
   }
 
-  /** How far a job came that this process has driven, and perhaps others before. Never throws. */
-  async function reachOf(job: Job, isResumed: boolean, progress?: JobProgress): Promise<JobReach> {
-    const hasWritten = progress !== undefined && !READING_STAGES.has(progress.stage);
-    const isUntouched = !hasWritten && (await isUntouchedBefore(ports.jobs, job, isResumed));
-    return defined({ progress, isUntouched: isUntouched ? (true as const) : undefined });
+  /** Whether the table itself is known to be still there; undefined for a job that does not delete it. Never throws. */
+  async function isKept(job: Job, error: unknown): Promise<boolean | undefined> {
+    if (job.work.kind !== 'flush' || !job.work.recreate || !ports.isTableKept) return;
+    return error instanceof TableInUseError || (await ports.isTableKept(job).catch(() => false));
   }
 
-  /**
-   * Throws where the lease is not valid any more by the clock, where the job is stopped, and where the process stood still: a
-   * timer that is overdue may come after the replies that were queued meanwhile, so the clock itself is asked.
-   */
-  function writeGuard(over: AbortController, done: AbortSignal): Pick<WorkLimits, 'mayWrite' | 'mayFinish'> {
-    let pulseAt = clock.now();
-    let lost: JobLost | undefined;
-    const mayFinish = () => {
-      if (over.signal.reason instanceof JobLost) lost = over.signal.reason;
-      // A signal that a stop has aborted does not tell of the shutdown.
-      const isTooLate = !ports.isHarmless && (!lease.holds() || clock.now() - pulseAt > MAX_STANDSTILL_MS);
-      if (!lost && (closing.signal.aborted || isTooLate)) lost = new JobLost();
-      if (lost) throw lost;
-    };
-    const check = () => {
-      try {
-        mayFinish();
-      } catch (error) {
-        over.abort(error);
-      }
-    };
-    void (async () => {
-      // Also after a stop, which a job that has deleted the table outlives.
-      while (!done.aborted && !lost) {
-        check();
-        pulseAt = clock.now();
-        await clock.sleep(PULSE_MS, done);
-      }
-    })();
-    const mayWrite = () => {
-      if (!over.signal.aborted) check();
-      over.signal.throwIfAborted();
-    };
-    return { mayWrite, mayFinish };
+  /** How far a job came that this process has driven, and perhaps others before. Never throws. */
+  async function reachOf(
+    job: Job,
+    isResumed: boolean,
+    progress?: JobProgress,
+    isTableKept?: boolean,
+  ): Promise<JobReach> {
+    const hasWritten = progress !== undefined && !READING_STAGES.has(progress.stage);
+    const isUntouched = !hasWritten && (await isUntouchedBefore(ports.jobs, job, isResumed));
+    const yes = (is: boolean | undefined) => (is ? (true as const) : undefined);
+    return defined({ progress, isUntouched: yes(isUntouched), isTableKept: yes(isTableKept) });
   }
 
   /**

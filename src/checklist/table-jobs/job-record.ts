@@ -39,7 +39,8 @@ export interface StoredJob<Job extends TableJob = ApprovedJob> {
 const hasKind = (value: unknown) => z.looseObject({ kind: z.string() }).safeParse(value).success;
 const hasReason = (value: unknown) => z.looseObject({ reason: z.string() }).safeParse(value).success;
 const progressSchema = z.custom<JobProgress>((value) => z.looseObject({ stage: z.string() }).safeParse(value).success);
-const reach = { progress: progressSchema.exactOptional(), isUntouched: z.literal(true).exactOptional() };
+const fact = z.literal(true).exactOptional();
+const reach = { progress: progressSchema.exactOptional(), isUntouched: fact, isTableKept: fact };
 const endSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('finished'), result: z.custom<JobResult>(hasKind), elapsedMs: z.number() }),
   z.object({ kind: z.literal('stopped'), by: z.string(), ...reach }),

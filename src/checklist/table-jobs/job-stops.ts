@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import type { Lease } from '../../state/lease.ts';
 import type { ApprovedJob, TableJob } from '../contracts/table-control.ts';
 import type { JobRecord } from './job-record.ts';
 
@@ -12,6 +13,22 @@ export interface JobStopPorts<Job extends TableJob = ApprovedJob> {
   readonly storedStop: (job: Pick<TableJob, 'id' | 'startedAt'>) => Promise<string | undefined>;
   readonly warn: (message: string, cause: unknown) => void;
   readonly pollMs: number;
+}
+
+/** What the work on the table must respect. */
+export interface WorkLimits {
+  /** Aborted when the job is stopped or its lease is lost. */
+  readonly signal: AbortSignal;
+  /**
+   * Asked immediately before every call that writes to the table.
+   * @throws where this process may not write any more; the job then ends or is resumed by whoever holds the lease.
+   */
+  readonly mayWrite: () => void;
+  /**
+   * Asked in place of `mayWrite` where a stop would leave the pipeline without its table.
+   * @throws only where the lease is lost or the bot shuts down.
+   */
+  readonly mayFinish: () => void;
 }
 
 export class JobStopped extends Error {
@@ -30,6 +47,12 @@ export class JobLost extends Error {
 
 /** How often a stop outside the control table is looked for, ms. */
 const STORED_STOP_POLL_MS = 5_000;
+const PULSE_MS = 1_000;
+/**
+ * A process that stood still longer than this, ms, does not use what it read before: it gives the job up, and the job reads
+ * everything again when it resumes.
+ */
+const MAX_STANDSTILL_MS = 10_000;
 
 /**
  * Looks for the stop file and for a stop that another process asked for, until `done`; aborts `over` with what it finds. A job whose
@@ -72,4 +95,54 @@ async function watchStoredStops(
     if (by !== undefined) over.abort(new JobStopped(by));
     await ports.clock.sleep(STORED_STOP_POLL_MS, done);
   }
+}
+
+/**
+ * The limits of the work until `done`. They throw where the lease is not valid any more by the clock, where the job is stopped, and
+ * where the process stood still: a timer that is overdue may come after the replies that were queued meanwhile, so the clock itself
+ * is asked. `lost` is aborted when this process may not work on the job any more, which a stop does not do.
+ */
+export function createWriteGuard(
+  ports: {
+    readonly clock: Clock;
+    readonly lease: Pick<Lease, 'holds'>;
+    /** See JobDriverPorts. */
+    readonly isHarmless?: true;
+    /** Aborted when the bot shuts down. */
+    readonly closing: AbortSignal;
+  },
+  over: AbortController,
+  done: AbortSignal,
+): Pick<WorkLimits, 'mayWrite' | 'mayFinish'> & { readonly lost: AbortSignal } {
+  const { clock } = ports;
+  let pulseAt = clock.now();
+  const losing = new AbortController();
+  const mayFinish = () => {
+    if (over.signal.reason instanceof JobLost) losing.abort(over.signal.reason);
+    // A signal that a stop has aborted does not show the shutdown.
+    const isTooLate = !ports.isHarmless && (!ports.lease.holds() || clock.now() - pulseAt > MAX_STANDSTILL_MS);
+    if (ports.closing.aborted || isTooLate) losing.abort(new JobLost());
+    losing.signal.throwIfAborted();
+  };
+  const check = () => {
+    try {
+      mayFinish();
+    } catch (error) {
+      over.abort(error);
+    }
+  };
+  for (const signal of [over.signal, ports.closing]) signal.addEventListener('abort', check, { signal: done });
+  void (async () => {
+    // Also after a stop, which a job that has deleted the table outlives.
+    while (!done.aborted && !losing.signal.aborted) {
+      check();
+      pulseAt = clock.now();
+      await clock.sleep(PULSE_MS, done);
+    }
+  })();
+  const mayWrite = () => {
+    if (!over.signal.aborted) check();
+    over.signal.throwIfAborted();
+  };
+  return { mayWrite, mayFinish, lost: losing.signal };
 }

@@ -145,7 +145,7 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     if (recreation && (await isDeleted(ports, recreation))) return { drive: job, isResumed: true, mustFinish: true };
     const notUndone = recreation && (await undo(recreation));
     if (notUndone) {
-      await driver.reportEnd(job, { kind: 'failed', refusal: notUndone });
+      await driver.reportEnd(job, { kind: 'failed', refusal: notUndone, isTableKept: true });
       return nothing;
     }
     const stop =
@@ -154,7 +154,9 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
       (await ports.storedStop(job));
     if (stop !== undefined) {
       const isUntouched = await isUntouchedBefore(jobs, job, true);
-      await driver.reportEnd(job, { kind: 'stopped', by: stop, ...(isUntouched && { isUntouched }) });
+      // One that has deleted the table is driven above.
+      const reach = { ...(isUntouched && { isUntouched }), ...(isRecreation(job) && { isTableKept: true as const }) };
+      await driver.reportEnd(job, { kind: 'stopped', by: stop, ...reach });
       return nothing;
     }
     const because = await refusalToResume(job, approval);
@@ -234,6 +236,8 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     },
   };
 }
+
+const isRecreation = ({ work }: ApprovedJob): boolean => work.kind === 'flush' && work.recreate === true;
 
 /** The progress of an export belongs to a backup, which ends it itself. */
 const isOwnedElsewhere = (kind: Job['kind']): boolean => kind === 'hold' || kind === 'export';

@@ -35,7 +35,7 @@ import { createApprovalRequests } from './approval-requests.ts';
 import { createBackupJobs } from './backups/backup-jobs.ts';
 import { type BackupRequestsPorts, createBackupRequests } from './backups/backup-requests.ts';
 import { createPruning } from './backups/prune-backups.ts';
-import { type CarryOutPorts, carryOut } from './carry-out.ts';
+import { type CarryOutPorts, carryOut, isTableKept } from './carry-out.ts';
 import { createJobDriver, type JobDriverPorts } from './job-driver.ts';
 import { type JobRecord, parseEnd } from './job-record.ts';
 import { createWorkFinder } from './look-for-work.ts';
@@ -64,6 +64,7 @@ export interface TableStepsPorts
       | 'carryOut'
       | 'mayWaitUntil'
       | 'recordTableChange'
+      | 'isTableKept'
       | 'markEnded'
       | 'recordResult'
       | 'isHarmless'
@@ -155,6 +156,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         ? pruning.carryOut(job, job.work, limits, onProgress)
         : carryOut(ports, { ...job, work: job.work }, limits, onProgress),
     mayWaitUntil: ({ approvedUntil = 0 }) => approvedUntil,
+    isTableKept: (job) => isTableKept(ports, job),
     async recordTableChange(job) {
       const { work } = job;
       if (work.kind !== 'prune')

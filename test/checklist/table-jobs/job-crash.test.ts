@@ -1,8 +1,25 @@
+import { DynamoDBClient, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
+import { NotRecreatableError, TableUnfinishedError } from '../../../src/backup/errors.ts';
+import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import type { TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import type { ControlWrite } from '../../support/memory/memory-control-table.ts';
 import { settle } from '../../support/rigs/fake-clock.ts';
 import { APPROVAL_MS, type BotProcess, createWorld, LEASE_MS, RECORDS, standBy, type World } from './job-rig.ts';
+
+/** A DynamoDB client that knows the table with this id, or no table. */
+function tableIs(id: string | undefined): DynamoDBClient {
+  const client = new DynamoDBClient({ region: 'us-east-1', credentials: { accessKeyId: 'x', secretAccessKey: 'x' } });
+  client.middlewareStack.add(
+    () => async () => {
+      if (id === undefined) throw new ResourceNotFoundException({ message: 'no table', $metadata: {} });
+      const Table = { TableName: 'T', TableId: id, TableStatus: 'ACTIVE' as const };
+      return { output: { $metadata: {}, Table }, response: {} };
+    },
+    { step: 'initialize', name: 'answer' },
+  );
+  return client;
+}
 
 /** What must hold once everything has settled, wherever a process died. */
 async function expectSettled(world: World, id: string, next: BotProcess): Promise<void> {
@@ -346,6 +363,151 @@ describe('a job whose process died', () => {
     await standBy(world, next, 2 * LEASE_MS);
     await next.heard('finished');
     expect(world.deleted).toHaveLength(5);
+  });
+});
+
+describe('a job that had deleted the table when its process died', () => {
+  const RECREATE = { kind: 'flush', backupId: 'b-1', failedOnly: false, recreate: true } as const;
+  const s3Error = () => Object.assign(new Error('Slow down'), { name: 'SlowDown', $metadata: { httpStatusCode: 503 } });
+
+  /** The job is approved, has deleted the table, and its process is dead. */
+  async function deletedTable(world: World): Promise<string> {
+    const jobs = controlTableJobs(world.table);
+    const doomed = world.process('doomed', {
+      ports: {
+        async carryOut({ id }) {
+          await jobs.write({ ...recreation, id });
+          return new Promise<never>(() => {});
+        },
+      },
+    });
+    const { id } = await doomed.request(RECREATE);
+    await doomed.approve(id);
+    await settle(20);
+    doomed.kill();
+    return id;
+  }
+  const recreation = {
+    kind: 'recreate',
+    backupId: 'b-1',
+    startedAt: 1,
+    table: 'T',
+    tableId: 'id-1',
+    digest: 'd',
+    records: 5,
+    supplemented: 0,
+    wasProtected: false,
+    stage: 'deleting',
+  } as const;
+  const remaining = { entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 0 };
+  const recreated = { kind: 'flush', deleted: 5, supplemented: 0, remaining, newRows: 0 } as const;
+  const unfinished = (cause: Error) =>
+    new TableUnfinishedError(
+      { table: 'T', state: 'unknown', reasons: [cause.message], createUri: 's3://b/c', descriptionUri: 's3://b/d' },
+      cause,
+    );
+  const rejected = () => Object.assign(new Error('expired'), { name: 'ExpiredTokenException' });
+  /** Throws `error` at its first calls. */
+  const failing = (times: number, error: () => Error) => {
+    let calls = 0;
+    return () => {
+      calls += 1;
+      if (calls <= times) throw error();
+    };
+  };
+  const kinds = (world: World) => world.reported.map(({ event }) => event.kind);
+
+  test.each([1, 100_000])(
+    'The table is created again although its change cannot be recorded again (%i failed calls)',
+    async (times) => {
+      const world = createWorld();
+      await deletedTable(world);
+      const fail = failing(times, s3Error);
+      const ports = { recordTableChange: async () => fail(), carryOut: async () => recreated };
+      const next = world.process('next', { dynamodb: tableIs(undefined), ports });
+      await standBy(world, next, 2 * LEASE_MS);
+      expect(await next.heard('finished')).toMatchObject({ result: recreated });
+      expect(kinds(world)).not.toContain('failed');
+    },
+  );
+
+  test.each([
+    ['its progress cannot be read', 1, () => new Error('a defect')],
+    ['its progress cannot be read for a while', 4, s3Error],
+    ['its description cannot be read', 1, () => unfinished(s3Error())],
+    ['its description cannot be read for a while', 4, () => unfinished(rejected())],
+  ] as const)('The table is created again where %s', async (_what, times, error) => {
+    const world = createWorld();
+    await deletedTable(world);
+    await world.clock.advance(APPROVAL_MS);
+    const fail = failing(times, error);
+    const carryOut = async () => {
+      fail();
+      return recreated;
+    };
+    const next = world.process('next', { dynamodb: tableIs(undefined), ports: { carryOut } });
+    await standBy(world, next, 10 * LEASE_MS);
+    expect(await next.heard('finished')).toMatchObject({ result: recreated });
+    expect(kinds(world)).not.toContain('failed');
+    expect(await Array.fromAsync(world.table.list('backup-job'))).toEqual([]);
+  });
+
+  test('A stop does not end the wait of a job that must create the table again', async () => {
+    const world = createWorld();
+    await deletedTable(world);
+    const fail = failing(5, s3Error);
+    const carryOut = async () => {
+      fail();
+      return recreated;
+    };
+    const next = world.process('next', { dynamodb: tableIs(undefined), ports: { carryOut } });
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(kinds(world)).toContain('progress');
+    expect(next.driver.stop('U9')).toBeDefined();
+    await standBy(world, next, 10 * LEASE_MS);
+    expect(await next.heard('finished')).toMatchObject({ result: recreated });
+    expect(kinds(world)).not.toContain('stopped');
+  });
+
+  test('A shutdown ends the wait at once, and the next process creates the table', async () => {
+    const world = createWorld();
+    await deletedTable(world);
+    const carryOut = () => Promise.reject(s3Error());
+    const next = world.process('next', { dynamodb: tableIs(undefined), ports: { carryOut } });
+    await standBy(world, next, 4 * LEASE_MS);
+    await next.driver.shutDown();
+    const last = world.process('last', { dynamodb: tableIs(undefined), ports: { carryOut: async () => recreated } });
+    await standBy(world, last, 2 * LEASE_MS);
+    await last.heard('finished');
+  });
+
+  test('A table that cannot be created again is reported after an hour, and the message does not say that the table is there', async () => {
+    const world = createWorld();
+    await deletedTable(world);
+    const carryOut = () => Promise.reject(unfinished(rejected()));
+    const next = world.process('next', { dynamodb: tableIs(undefined), ports: { carryOut } });
+    await standBy(world, next, 59 * 60_000);
+    expect(kinds(world)).not.toContain('failed');
+    await standBy(world, next, 3 * 60_000);
+    const failed = await next.heard('failed');
+    expect(failed.refusal.reason).toBe('table-unfinished');
+    expect(failed).not.toHaveProperty('isTableKept');
+  });
+
+  test('A recreation that fails while the table is as it was says that the table was not deleted', async () => {
+    const world = createWorld();
+    const process = world.process('process', {
+      dynamodb: tableIs('id-1'),
+      ports: {
+        async carryOut({ id }) {
+          await controlTableJobs(world.table).write({ ...recreation, id });
+          throw new NotRecreatableError('T', ['It has a replica.']);
+        },
+      },
+    });
+    const { id } = await process.request(RECREATE);
+    await process.approve(id);
+    expect(await process.heard('failed')).toMatchObject({ isTableKept: true });
   });
 });
 

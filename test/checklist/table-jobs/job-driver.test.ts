@@ -669,13 +669,16 @@ describe('the end of a job', () => {
     expect(await process.record.read()).toBeUndefined();
   });
 
-  test('Where the change of the table cannot be recorded first, the job fails before its first write', async () => {
+  test('Where the change of the table cannot be recorded first, the job waits, and fails before its first write when the time of its approval is over', async () => {
     const world = createWorld();
     const process = world.process('process', {
       ports: { recordTableChange: () => Promise.reject(new Error('no answer')) },
     });
     const { id } = await process.request();
     await process.approve(id);
+    await world.clock.advance(APPROVAL_MS - 60_000);
+    expect(kindsOf(world)).not.toContain('failed');
+    await world.clock.advance(61_000);
     expect(await process.heard('failed')).toMatchObject({ isUntouched: true });
     expect(world.deleted).toEqual([]);
   });

@@ -15,6 +15,7 @@ import type {
 import { progressIdOf } from '../../../src/checklist/contracts/table-control.ts';
 import type { ApprovalFacts } from '../../../src/checklist/table-jobs/approval-facts.ts';
 import { type ApprovalRequests, createApprovalRequests } from '../../../src/checklist/table-jobs/approval-requests.ts';
+import { isTableKept } from '../../../src/checklist/table-jobs/carry-out.ts';
 import { createJobDriver, type JobDriver, type JobDriverPorts } from '../../../src/checklist/table-jobs/job-driver.ts';
 import { createJobRecord, type JobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
 import { createWorkFinder } from '../../../src/checklist/table-jobs/look-for-work.ts';
@@ -181,6 +182,7 @@ export function createWorld(): World {
       return { kind: 'flush', deleted, supplemented: 0, remaining, newRows: 0 };
     };
 
+    const dynamodb = options.dynamodb ?? new DynamoDBClient({ region: 'us-east-1' });
     const ports = {
       clock,
       approvals,
@@ -200,6 +202,7 @@ export function createWorld(): World {
       recordTableChange: () => note('table change'),
       recordResult: () => note('result'),
       activeBackup: async () => undefined,
+      isTableKept: (job: ApprovedJob) => isTableKept({ jobs, clock, dynamodb, random: () => 0 }, job),
       mayWaitUntil: ({ approvedUntil = 0 }: ApprovedJob) => approvedUntil,
       async markEnded(job: ApprovedJob, end: JobEnd) {
         await alive();
@@ -219,7 +222,7 @@ export function createWorld(): World {
         openId: async () => 'c-1',
         recordFlushRequest: () => note('request'),
       },
-      dynamodb: options.dynamodb ?? new DynamoDBClient({ region: 'us-east-1' }),
+      dynamodb,
       autoScaling: new ApplicationAutoScalingClient({ region: 'us-east-1' }),
       random: () => 0,
       lambda: options.lambda ?? fakeLambda(() => ({})),

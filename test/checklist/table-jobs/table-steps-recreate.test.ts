@@ -206,6 +206,32 @@ test('A recreation whose creation is refused says so, and names the file to crea
   expect([bucket, key?.endsWith('create-table.json')]).toEqual(['rescan-bot-control', true]);
 });
 
+test('A recreation that cannot mark its backup as used is done all the same, and its receipt has the reason', async () => {
+  const bot = await startSteps();
+  await recoveryOn();
+  await backup(bot);
+  const before = await described();
+  const { approval } = await requestRecreate(bot);
+  const { middlewareStack } = clients.s3;
+  middlewareStack.add(
+    (next, context) => async (args) => {
+      const { input } = args;
+      const isMark = context.commandName === 'PutObjectCommand' && 'IfMatch' in input && input.IfMatch !== undefined;
+      if (isMark) throw Object.assign(new Error('not allowed'), { name: 'AccessDenied' });
+      return next(args);
+    },
+    { step: 'initialize', name: 'refuse-mark' },
+  );
+  value(await bot.steps.click(approval.id, yes));
+  const { result } = await bot.listensTo('finished');
+  middlewareStack.remove('refuse-mark');
+  expect(result).toMatchObject({
+    kind: 'flush',
+    recreated: { notMarked: { reason: 'access-denied' } },
+  });
+  expect((await described())?.TableId).not.toBe(before?.TableId);
+});
+
 test('A stop during the comparison ends the recreation with the table as it was', async () => {
   const bot = await startSteps();
   await recoveryOn();

@@ -16,8 +16,8 @@ import { describeTable, type TableFacts } from '../../../pipeline/table/table.ts
 import type { AuditWriter } from '../../audit/audit-writer.ts';
 import { MAX_PRUNED, type PruneAction } from '../../contracts/table-action.ts';
 import type { ApprovedJob, JobResult, TableRefusal } from '../../contracts/table-control.ts';
-import type { WorkLimits } from '../job-driver.ts';
 import type { JobRecord } from '../job-record.ts';
+import type { WorkLimits } from '../job-stops.ts';
 import type { ProgressUpdate } from '../progress-meter.ts';
 
 export interface PruningPorts {

@@ -170,6 +170,11 @@ function recreatedLines(
     recreated.nativeBackupArn === undefined
       ? 'DynamoDB keeps a system backup of the deleted table for 35 days (its name ends in `$DeletedTableBackup`).'
       : `The native backup ${code(recreated.nativeBackupArn, 300)} has the table as it was right before. It costs money until you delete it.`,
+    ...(recreated.notMarked === undefined
+      ? []
+      : [
+          `:warning: The backup of this flush could not be marked as used: ${describeFault(recreated.notMarked)}. Do not flush with it again. Make a new backup first: \`/rescan backup\`.`,
+        ]),
     ...losses.map((loss) => `:warning: ${sentence(loss, 400)}`),
   ];
 }
@@ -185,13 +190,13 @@ function recoveryLines({ fingerprint }: TableJob): readonly string[] {
 /** What a job that did not finish leaves behind, and what to do about it. */
 function leftLine(
   { work }: TableJob,
-  { isUntouched, progress, refusal }: JobReach & { refusal?: TableRefusal },
+  { isUntouched, isTableKept, progress, refusal }: JobReach & { refusal?: TableRefusal },
 ): string {
   if (work.kind === 'backup' && work.export)
     return 'Nothing of it counts as a backup. DynamoDB cannot cancel an export: one that has begun completes and stays in S3 under `AWSDynamoDB/`.';
   if (work.kind === 'backup') return 'Nothing of it counts as a backup. `/rescan backup` makes a new one.';
   if (work.kind === 'flush' && work.recreate)
-    return `The table was not deleted. Records that differed from backup ${code(shortBackupId(work.backupId), 80)} are saved next to it.`;
+    return `${isTableKept ? 'The table was not deleted.' : ':warning: It is not known whether the table was deleted. Look for it in the DynamoDB console.'} Records that differed from backup ${code(shortBackupId(work.backupId), 80)} are saved next to it.`;
   if (work.kind === 'prune')
     return isUntouched
       ? 'No backup was deleted.'
@@ -247,7 +252,8 @@ export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupt
               : `The request to continue it ${decisionClause(next.value.state)}.`,
           ]
         : ['It cannot be continued now:', ...tableRefusalLines(next.refusal, 'job')]),
-      leftLine(job, {}),
+      // A job that has deleted the table is never interrupted: it resumes, whatever its approval says.
+      leftLine(job, { isTableKept: true }),
       requestedLine(job),
     ],
   });

@@ -57,8 +57,24 @@ test('A table that was not created again is reported with the command that creat
   expect(text).toContain('aws s3 cp s3://b/create-table.json create-table.json');
   expect(text).toContain('--cli-input-json file://create-table.json');
   expect(text).not.toContain('The table was not deleted');
-  const stopped = brokenOffMessage({ kind: 'stopped', job: flushJob({ work: RECREATE }), by: 'U0OPERATOR' });
-  expect(stopped.text).toContain('The table was not deleted');
+});
+
+test.each([
+  ['rehearsing', true, 'The table was not deleted.'],
+  ['recreating', true, 'The table was not deleted.'],
+  ['recreating', false, 'It is not known whether the table was deleted.'],
+  ['counting', false, 'It is not known whether the table was deleted.'],
+] as const)('A recreation that ends in the stage %s (known to be there: %s) says: %s', (stage, isTableKept, text) => {
+  const job = flushJob({ work: RECREATE });
+  const progress = { stage, done: 0, total: 0, isApproximate: false, stageMs: 1 } as const;
+  const fault = { reason: 'network', message: 'no route', fix: 'Look.' } as const;
+  const reach = { job, progress, ...(isTableKept && { isTableKept }) };
+  const stopped = brokenOffMessage({ kind: 'stopped', by: 'U0OPERATOR', ...reach });
+  const failed = brokenOffMessage({ kind: 'failed', refusal: { reason: 'fault', fault }, ...reach });
+  for (const message of [stopped, failed]) {
+    expect(message.text).toContain(text);
+    expect(message.text.match(/The table was not deleted|It is not known/g)).toHaveLength(1);
+  }
 });
 
 test('The receipt of a recreation names the native backup, the description in S3 and what was not kept', () => {
@@ -75,4 +91,10 @@ test('The receipt of a recreation names the native backup, the description in S3
   const { text } = finishedMessage(job, result, 60_000);
   expect(text).toContain('the table was deleted with 760 records and created anew');
   for (const part of ['arn:backup', 's3://b/description.json', LOSS]) expect(text).toContain(part);
+  expect(text).not.toContain('marked as used');
+  const notMarked = { reason: 'network', message: 'no route', fix: 'Look.' } as const;
+  const unmarked = { ...result, recreated: { ...result.recreated, notMarked } };
+  expect(finishedMessage(job, unmarked, 60_000).text).toContain(
+    'The backup of this flush could not be marked as used: AWS cannot be reached. Do not flush with it again. Make a new backup first: `/rescan backup`.',
+  );
 });
