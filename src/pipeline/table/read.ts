@@ -13,10 +13,17 @@ export interface ReadOptions {
 /** BatchGetItem takes 100 keys. */
 export const KEYS_PER_READ = 100;
 
+/** DynamoDB answered again and again without reading one of the keys: how BatchGetItem reports throttling of single keys. */
+export class KeysNotReadError extends Error {
+  /** The name that DynamoDB gives to throttling, so that `isThrottle` knows it. */
+  override readonly name = 'ProvisionedThroughputExceededException';
+}
+
 /**
- * The records of at most 100 keys, read consistently, in no order; a key without a record returns nothing.
- * @throws RangeError for more than 100 keys, the last error when all attempts are used up, `signal.reason`, DynamoDB's error,
- * MalformedAnswerError.
+ * The records of at most 100 keys, read consistently, in no order; a key without a record returns nothing. Answers that leave out
+ * keys are followed up for as long as each has read some.
+ * @throws RangeError for more than 100 keys, the last error when all attempts are used up, KeysNotReadError, `signal.reason`,
+ * DynamoDB's error, MalformedAnswerError.
  */
 export async function readItems(
   dynamodb: DynamoDBClient,
@@ -29,7 +36,8 @@ export async function readItems(
   const found: Item[] = [];
   let left: readonly unknown[] = keys;
   for (let attempt = 1; left.length > 0; attempt += 1) {
-    if (attempt > backoff.attempts) throw new Error(`DynamoDB did not return ${left.length} keys of table ${table}`);
+    if (attempt > backoff.attempts)
+      throw new KeysNotReadError(`DynamoDB did not return ${left.length} keys of table ${table}`);
     if (attempt > 1) await waitBefore(backoff, attempt - 1, options.signal);
     const body = JSON.stringify({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
     const call = () => callWithJson(dynamodb, 'BatchGetItem', body, options);
@@ -38,7 +46,9 @@ export async function readItems(
       throw new MalformedAnswerError('The answer of BatchGetItem is not an object');
     found.push(...itemsIn(answer.Responses[table], 'BatchGetItem'));
     const unprocessed = isObject(answer.UnprocessedKeys) ? answer.UnprocessedKeys[table] : undefined;
+    const before = left.length;
     left = isObject(unprocessed) && Array.isArray(unprocessed.Keys) ? unprocessed.Keys : [];
+    if (left.length < before) attempt = 1;
   }
   return found;
 }
