@@ -8,6 +8,7 @@ import {
   decide,
   type FinalState,
   isWaiting,
+  requestersOf,
 } from './approval.ts';
 import type { ApprovalStore } from './approval-store.ts';
 
@@ -30,7 +31,7 @@ export interface ApprovalLifecyclePorts {
 
 /** Requests for approval from the first click to their end. What is asked for, and what an approval starts, is not known here. */
 export interface ApprovalLifecycle {
-  /** Decides a click and stores the new state. Of several clicks one decides. */
+  /** Decides a click and stores the new state. Of several clicks one decides, and only on all requesters there are then. */
   decide(id: string, click: Click): Promise<Result<Approval, DecideRefusal>>;
   /** Moves an open approval to a state that it never leaves; the approval if it was in the state `from`. */
   end(id: string, from: 'pending' | 'approved', state: FinalState): Promise<Approval | undefined>;
@@ -58,16 +59,21 @@ export function createApprovalLifecycle(ports: ApprovalLifecyclePorts): Approval
     end,
     open,
     async decide(id, click) {
-      const approval = await approvals.read(id);
-      if (!approval || !ports.isOurs(approval)) return refuse({ reason: 'approval-gone', approvalId: id });
-      const decision = decide(approval, click, ports.policy, now());
-      if (!decision.ok) return refuse({ reason: 'click', refusal: decision.refusal, approval });
-      const moved = await approvals.move(id, 'pending', decision.value);
-      const after = moved.approval ?? approval;
-      if (!moved.ok)
+      for (;;) {
+        const approval = await approvals.read(id);
+        if (!approval || !ports.isOurs(approval)) return refuse({ reason: 'approval-gone', approvalId: id });
+        const decision = decide(approval, click, ports.policy, now());
+        if (!decision.ok) return refuse({ reason: 'click', refusal: decision.refusal, approval });
+        const moved = await approvals.move(id, 'pending', decision.value, approval);
+        const after = moved.approval ?? approval;
+        if (moved.ok) {
+          await ports.onDecided(after, click.by);
+          return succeed(after);
+        }
+        // Somebody became a requester meanwhile, perhaps the person who clicked.
+        if (after.state.kind === 'pending' && requestersOf(after).length > requestersOf(approval).length) continue;
         return refuse({ reason: 'click', refusal: { reason: 'decided', state: after.state }, approval: after });
-      await ports.onDecided(after, click.by);
-      return succeed(after);
+      }
     },
     async withdrawApproved(by) {
       const withdrawn: Approval[] = [];

@@ -1,6 +1,6 @@
 import { defined } from '../lib/defined.ts';
 import type { Warn } from '../lib/warn-once.ts';
-import { addToList, lengthOf } from '../state/string-list.ts';
+import { addToList, lengthOf, withLength } from '../state/string-list.ts';
 import { type ControlTable, type Entry, parsedEntry, unreadable } from '../state/table/control-table.ts';
 import { type Approval, type ApprovalState, approvalSchema } from './approval.ts';
 
@@ -13,8 +13,16 @@ export interface ApprovalStore {
   /** Stores the message that has the buttons, once. */
   setMessage(id: string, ts: string): Promise<void>;
   read(id: string): Promise<Approval | undefined>;
-  /** Moves the approval from one kind of state to the next if it is still in it; `approval` is how it is stored afterwards. */
-  move(id: string, from: ApprovalState['kind'], to: ApprovalState): Promise<{ ok: boolean; approval?: Approval }>;
+  /**
+   * Moves the approval from one kind of state to the next if it is still in it, and for a decision if `decided`, which it was
+   * made on, still has all requesters; `approval` is how it is stored afterwards.
+   */
+  move(
+    id: string,
+    from: ApprovalState['kind'],
+    to: ApprovalState,
+    decided?: Pick<Approval, 'alsoRequestedBy'>,
+  ): Promise<{ ok: boolean; approval?: Approval }>;
   /** Those that were decided or ended, while their message may still show an earlier state (see `setShown`). */
   unshown(): AsyncIterable<Approval>;
   /** The message of the approval shows its last state, or there is none. */
@@ -65,12 +73,10 @@ export function createApprovalStore(table: ControlTable, name: string, warn: War
     async read(id) {
       return read(await table.read(key(id)));
     },
-    async move(id, from, to) {
-      const moved = await table.update(
-        key(id),
-        { set: { state: to, stateKind: to.kind } },
-        { exists: true, equals: { stateKind: from } },
-      );
+    async move(id, from, to, decided) {
+      const isIn = { exists: true, equals: { stateKind: from } };
+      const condition = decided ? withLength(isIn, ALSO, decided.alsoRequestedBy?.length ?? 0) : isIn;
+      const moved = await table.update(key(id), { set: { state: to, stateKind: to.kind } }, condition);
       return { ok: moved.ok, ...defined({ approval: read(moved.entry) }) };
     },
     async *open({ strict } = { strict: false }) {

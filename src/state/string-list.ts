@@ -6,6 +6,12 @@ const listSchema = z.array(z.string()).catch([]);
 /** The attribute that holds the length of the list: a condition cannot compare lists. */
 export const lengthOf = (attribute: string): string => `${attribute}Count`;
 
+/** Holds where `condition` does and the list still has this length: nobody has added to it since it was read. */
+export const withLength = (condition: Condition, attribute: string, length: number): Condition =>
+  length === 0
+    ? { ...condition, absent: [...(condition.absent ?? []), lengthOf(attribute)] }
+    : { ...condition, equals: { ...condition.equals, [lengthOf(attribute)]: length } };
+
 /**
  * Adds a text to a list of an entry, once, also where several processes add at the same time. Nothing changes where
  * `condition` does not hold. A list that `create` stores needs its length as well (see `lengthOf`).
@@ -21,11 +27,8 @@ export async function addToList(
     const list = listSchema.parse((await table.read(key))?.[attribute]);
     if (list.includes(text)) return;
     const length = lengthOf(attribute);
-    const isSame: Condition =
-      list.length === 0
-        ? { ...condition, absent: [...(condition.absent ?? []), length] }
-        : { ...condition, equals: { ...condition.equals, [length]: list.length } };
-    const added = await table.update(key, { set: { [attribute]: [...list, text], [length]: list.length + 1 } }, isSame);
+    const set = { [attribute]: [...list, text], [length]: list.length + 1 };
+    const added = await table.update(key, { set }, withLength(condition, attribute, list.length));
     if (added.ok || (added.entry?.[length] ?? 0) === list.length) return;
   }
 }

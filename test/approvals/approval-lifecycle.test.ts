@@ -138,6 +138,36 @@ test('of two clicks at once one decides, and the answer to the other one says wh
   expect(requests.heard).toHaveLength(1);
 });
 
+test.each([
+  ['the person who clicked', 'U2', [], { ok: false, refusal: { refusal: { reason: 'own-request' } } }, 'pending'],
+  [
+    'the person who clicked, as one of several',
+    'U2',
+    ['U3'],
+    { ok: false, refusal: { refusal: { reason: 'own-request' } } },
+    'pending',
+  ],
+  ['somebody else', 'U4', ['U3'], { ok: true, value: { alsoRequestedBy: ['U3', 'U4'] } }, 'approved'],
+] as const)(
+  '%s becomes a requester between the click and its decision, which counts',
+  async (_, added, before, answer, state) => {
+    const store = createApprovalStore(table, 'pipeline-of-a-requester');
+    const requests = requestsWith({
+      approvals: {
+        ...store,
+        async read(id) {
+          const approval = await store.read(id);
+          await store.addRequester(id, added);
+          return approval;
+        },
+      },
+    });
+    const id = await requests.add('a', before.length > 0 ? { alsoRequestedBy: before } : {});
+    expect(await requests.decide(id, click())).toMatchObject(answer);
+    expect((await requests.read(id))?.state.kind).toBe(state);
+  },
+);
+
 test('a request that is deleted between the click and its decision is not decided', async () => {
   const store = createApprovalStore(table, 'pipeline-of-a-deletion');
   const requests = requestsWith({
