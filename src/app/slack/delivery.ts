@@ -1,5 +1,6 @@
 import { isOpen } from '../../run/model/run.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
+import { postOnce } from '../../slack/client/chat.ts';
 import { createAlertDelivery } from '../../slack/delivery/alert-delivery.ts';
 import { createExpiredButtons } from '../../slack/delivery/expired-buttons.ts';
 import { createLiveMessageEditor } from '../../slack/delivery/live-message-editor.ts';
@@ -94,10 +95,10 @@ export function assembleDelivery(ports: SlackPorts, clients: ClientParts) {
       idOf: ({ job }) => job.id,
       findLocation: async (jobId) => jobLocations.find(jobId),
       render: renderJob,
-      async onDeleted({ job, ended }, { channel }, message) {
+      async onDeleted({ job, ended }, { channel, ts }, message) {
         // The end of a job is in a message of its own.
         if (ended) return;
-        const posted = { channel, ts: await answers.post(channel, message) };
+        const posted = { channel, ts: await postOnce(answers, channel, message, `${job.id} head ${ts}`) };
         jobLocations.add(job.id, posted);
         await tables.setLiveMessage(job.id, posted);
       },
@@ -107,9 +108,10 @@ export function assembleDelivery(ports: SlackPorts, clients: ClientParts) {
       idOf: ({ record }) => record.id,
       findLocation,
       render: renderAutopilot(clock),
-      async onDeleted({ record }, { channel }, message) {
+      async onDeleted({ record }, { channel, ts }, message) {
         if (record.state !== 'running') return;
-        await autopilot.setLocation(record.id, { channel, ts: await answers.post(channel, message) });
+        const posted = await postOnce(answers, channel, message, `${record.id} head ${ts}`);
+        await autopilot.setLocation(record.id, { channel, ts: posted });
       },
     }),
   };

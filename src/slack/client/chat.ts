@@ -4,7 +4,7 @@ import type { WebClient } from '@slack/web-api';
 import type { Clock } from '../../lib/clock.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
-import { classifySlackError, isThreadGone, ThreadGoneError } from './slack-errors.ts';
+import { classifySlackError, isFirstPostDeleted, isThreadGone, ThreadGoneError } from './slack-errors.ts';
 
 type Blocks = readonly (KnownBlock | Block)[];
 
@@ -32,13 +32,13 @@ export interface Thread {
  * blocks is the message sent again in a simpler form.
  */
 export interface Chat {
-  /** Returns the `ts` of the new message. @throws ThreadGoneError when it is in the channel instead of the thread. */
-  post(channel: string, message: Message, thread?: Thread): Promise<string>;
   /**
-   * Posts a message that was cut to Slack's limits before. Returns its `ts`. `onceId`: Slack posts a message with this id once
-   * in a channel, and answers a repetition with the first one. @throws ThreadGoneError, like `post`;
-   * `duplicate_message_not_found` of Slack when the first one was deleted.
+   * Returns the `ts` of the new message. `onceId`: Slack posts a message with this id once in a channel, and answers a repetition
+   * with the first one. @throws ThreadGoneError when it is in the channel instead of the thread; an error of which
+   * `isFirstPostDeleted` is true.
    */
+  post(channel: string, message: Message, thread?: Thread, onceId?: string): Promise<string>;
+  /** The same for a message that was cut to Slack's limits before. */
   postStored(channel: string, message: StoredMessage, thread?: Thread, onceId?: string): Promise<string>;
   edit(location: MessageLocation, message: Message): Promise<void>;
   /** Edits with a message that was cut to Slack's limits before. */
@@ -83,7 +83,7 @@ export function createChat(client: Pick<WebClient, 'chat'>): Chat {
     await inAcceptedForm(message, (blocks) => update(location, message.text, blocks));
   }
   return {
-    post: (channel, message, thread) => postStored(channel, withinLimits(message), thread),
+    post: (channel, message, ...rest) => postStored(channel, withinLimits(message), ...rest),
     postStored,
     edit: (location, message) => editStored(location, withinLimits(message)),
     editStored,
@@ -147,6 +147,24 @@ export async function postInThreadOrChannel(
     const ts = error instanceof ThreadGoneError ? error.ts : await post(undefined);
     onThreadGone(ts);
     return ts;
+  }
+}
+
+/**
+ * Posts a message whose place must be known: also where the answer to an earlier post with this key was lost, the channel has one
+ * message, and its `ts` is returned. Where that one was deleted, the message is posted anew.
+ */
+export async function postOnce(
+  chat: Pick<Chat, 'post'>,
+  channel: string,
+  message: Message,
+  key: string,
+): Promise<string> {
+  try {
+    return await chat.post(channel, message, undefined, onceIdOf(key, channel));
+  } catch (error) {
+    if (!isFirstPostDeleted(error)) throw error;
+    return chat.post(channel, message);
   }
 }
 

@@ -8,7 +8,7 @@ export const withPipelineName = (chat: Chat, name: string | undefined): Chat =>
   name === undefined
     ? chat
     : {
-        post: (channel, message, thread) => chat.post(channel, nameMessage(message, name), thread),
+        post: (channel, message, ...rest) => chat.post(channel, nameMessage(message, name), ...rest),
         postStored: (channel, message, ...rest) => chat.postStored(channel, nameMessage(message, name), ...rest),
         edit: (location, message) => chat.edit(location, nameMessage(message, name)),
         editStored: (location, message) => chat.editStored(location, nameMessage(message, name)),

@@ -67,5 +67,15 @@ export class ThreadGoneError extends Error {
 export function isThreadGone(error: unknown): boolean {
   if (error instanceof ThreadGoneError) return true;
   const failure = classifySlackError(error);
-  return failure.kind === 'refused' && /thread|message_not_found|cannot_reply/.test(failure.code);
+  return (
+    failure.kind === 'refused' &&
+    !isFirstPostDeleted(error) &&
+    /thread|message_not_found|cannot_reply/.test(failure.code)
+  );
+}
+
+/** Whether a post with an id was a repetition, and the message that Slack has posted for the first one was deleted. */
+export function isFirstPostDeleted(error: unknown): boolean {
+  const failure = classifySlackError(error);
+  return failure.kind === 'refused' && failure.code === 'duplicate_message_not_found';
 }

@@ -12,7 +12,7 @@ import {
   postInThreadOrChannel,
   type StoredMessage,
 } from '../client/chat.ts';
-import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
+import { classifySlackError, isFirstPostDeleted, isPostingForbidden } from '../client/slack-errors.ts';
 import { withTimeIfLate } from '../messages/kit/late.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -190,8 +190,8 @@ export function createAlertDelivery(ports: {
     } catch (error) {
       const failure = classifySlackError(error);
       if (failure.kind !== 'refused') throw error;
+      if (isFirstPostDeleted(error)) return true;
       const { code } = failure;
-      if (code === 'duplicate_message_not_found') return true;
       if (!refusing.has(channel)) onError(error, `Slack refuses messages of the bot in ${channel}.`);
       refusing.add(channel);
       forbiddenChannels.add(channel);

@@ -1,6 +1,6 @@
 import { isOpen } from '../../run/model/run.ts';
 import type { RunControl, RunLocation } from '../../run/model/run-control.ts';
-import type { Chat } from '../client/chat.ts';
+import { type Chat, postOnce } from '../client/chat.ts';
 import { runMessage } from '../messages/run/run-message.ts';
 
 /** Gives an open run a new live message when the old one, the first message of its thread, was deleted. */
@@ -28,7 +28,8 @@ export function createRunHeads(ports: {
     const run = await runs.read(runId);
     if (!run || !isOpen(run.state)) return undefined;
     const { channel } = location;
-    const head = posted.get(goneTs) ?? { channel, ts: await chat.post(channel, runMessage(run)) };
+    const key = `${runId} head ${goneTs}`;
+    const head = posted.get(goneTs) ?? { channel, ts: await postOnce(chat, channel, runMessage(run), key) };
     posted.set(goneTs, head);
     await runs.setLocation(runId, head);
     posted.delete(goneTs);

@@ -2,7 +2,7 @@ import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
 import type { DeployAnswer, DeployControl } from '../../checklist/contracts/step-control.ts';
 import { defined } from '../../lib/defined.ts';
 import type { GivenPackage } from '../../pipeline/package/function-package.ts';
-import type { Chat } from '../client/chat.ts';
+import { type Chat, postOnce } from '../client/chat.ts';
 import { FileDownloadError, ForeignFileHostError } from '../client/file-download.ts';
 import type { Requester } from '../commands/command.ts';
 import type { ApproverCheck } from '../intake/approver-check.ts';
@@ -102,7 +102,8 @@ export function createDeployForms(ports: {
       const asked = await deploys.request(id, person, { channel, ...defined({ reason }) });
       if (!asked.ok) return stepRefusalMessage(asked.refusal);
       const approval = asked.value;
-      const ts = await chat.post(channel, deployApprovalMessage(approval, whoApproves));
+      const message = deployApprovalMessage(approval, whoApproves);
+      const ts = await postOnce(chat, channel, message, `approval ${approval.id}`);
       await deploys.setApprovalMessage(approval.id, ts);
       noteOutcome?.(`asked: approval ${approval.id} of a deploy`);
       if (whoApproves.policy !== 'self')

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '../../lib/clock.ts';
 import type { AnswerStore } from '../../state/answer-store.ts';
-import type { Chat } from '../client/chat.ts';
+import { type Chat, onceIdOf } from '../client/chat.ts';
 import { ACTION, button } from '../messages/kit/buttons.ts';
 import { withinLimits } from '../messages/kit/limits.ts';
 import { type Message, withButton } from '../messages/kit/message.ts';
@@ -50,7 +50,9 @@ export function createAnswers(ports: {
       if (claim.kind === 'shared') return alreadySharedMessage(claim.by, claim.at);
       const { channel, at, message } = claim.answer;
       try {
-        await ports.chat.postStored(channel, sharedAnswer(storedSchema.parse(message), by, at));
+        const shared = sharedAnswer(storedSchema.parse(message), by, at);
+        // With an id: whoever presses again after a lost reply does not post it twice.
+        await ports.chat.postStored(channel, shared, undefined, onceIdOf(`answer ${id}`, channel));
         return undefined;
       } catch (error) {
         await store.release(id).catch((releaseError: unknown) => {

@@ -1,6 +1,6 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { TableControl, TableRefusal } from '../../checklist/contracts/table-control.ts';
-import type { Chat } from '../client/chat.ts';
+import { type Chat, postOnce } from '../client/chat.ts';
 import type { ApproverCheck } from '../intake/approver-check.ts';
 import { approvalMessage, type WhoApproves } from '../messages/table/approval-message.ts';
 
@@ -17,7 +17,8 @@ export interface ShowApprovalPorts extends PostApprovalPorts {
 }
 
 /**
- * Posts a request with its buttons and stores which message has them. If it was decided meanwhile, the message shows that at
+ * Posts a request with its buttons and stores which message has them. A repetition, because the answer of Slack was lost, finds the
+ * first message. If it was decided meanwhile, the message shows that at
  * once. Returns the request with its message, or undefined where it is no longer pending.
  */
 export async function postApproval(
@@ -25,7 +26,7 @@ export async function postApproval(
   { tables, chat, whoApproves }: PostApprovalPorts,
 ): Promise<(Approval & { readonly ts: string }) | undefined> {
   const { id, channel } = approval;
-  const ts = await chat.post(channel, approvalMessage(approval, whoApproves));
+  const ts = await postOnce(chat, channel, approvalMessage(approval, whoApproves), `approval ${id}`);
   await tables.setMessage(id, ts);
   // Slack may be slow: a stop that came before the message existed could not edit it.
   const now = await tables.approval(id);

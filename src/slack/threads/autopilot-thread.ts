@@ -6,7 +6,7 @@ import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
 import type { StepFinding } from '../../checklist/model/step.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
-import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
+import { type Chat, postInThreadOrChannel, postOnce } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from '../messages/checklist/autopilot-message.ts';
@@ -85,8 +85,9 @@ export function createAutopilotThread(ports: {
         case 'run-planned': {
           // The autopilot starts the run itself, unless an older run is open: a person decides about that one.
           const buttons = event.plan.openRun !== undefined;
-          const ts = await chat.post(channel, previewMessage(event.plan, { buttons }));
-          return ports.runs.setLocation(event.plan.runId, { channel, ts });
+          const { plan } = event;
+          const ts = await postOnce(chat, channel, previewMessage(plan, { buttons }), `${plan.runId} head`);
+          return ports.runs.setLocation(plan.runId, { channel, ts });
         }
         case 'validated': {
           const { ts } = record.location;

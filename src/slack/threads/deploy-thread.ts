@@ -1,6 +1,6 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { DeployControl, DeployEvent, DeployView } from '../../checklist/contracts/step-control.ts';
-import type { Chat, MessageLocation } from '../client/chat.ts';
+import { type Chat, type MessageLocation, onceIdOf, postOnce } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import {
@@ -39,7 +39,7 @@ export function createDeployThread(ports: {
 
   /** The first message is posted and its place is stored before it says that anything is going on. */
   async function begin(deploy: DeployView, channel: string): Promise<MessageLocation> {
-    const message = { channel, ts: await chat.post(channel, deployAskedMessage(deploy)) };
+    const message = { channel, ts: await postOnce(chat, channel, deployAskedMessage(deploy), `${deploy.id} begun`) };
     await ports.deploys.setMessage(deploy.id, message);
     await chat.edit(message, deployingMessage(deploy));
     return message;
@@ -62,10 +62,12 @@ export function createDeployThread(ports: {
     const { id, channel } = deploy;
     if (channel === undefined) return;
     const message = deployEndMessage(deploy, how);
+    // The id of the alert below: of both Slack shows one, and a repetition after a lost answer is no second message.
+    const onceId = onceIdOf(`${id} end`, channel);
     const location = (await shown.get(id)) ?? deploy.message;
     shown.delete(id);
     try {
-      if (!location) return void (await chat.post(channel, message));
+      if (!location) return void (await chat.post(channel, message, undefined, onceId));
       await chat.edit(location, message);
     } catch (error) {
       const failure = classifySlackError(error);
@@ -77,7 +79,7 @@ export function createDeployThread(ports: {
           location ? { to: 'edit', at: location, message } : { to: 'channel', message, once: 'end' },
         );
       onError(error, `Slack refuses the message of deploy ${id}. It is posted anew.`);
-      return void (await chat.post(channel, message).catch((again: unknown) => {
+      return void (await chat.post(channel, message, undefined, onceId).catch((again: unknown) => {
         if (classifySlackError(again).kind !== 'refused') throw again;
         onError(again, `Slack refuses to show the end of deploy ${id} in ${channel}. The audit has it.`);
       }));

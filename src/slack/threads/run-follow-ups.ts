@@ -10,9 +10,9 @@ import { numbersOf } from '../../run/rules/numbers.ts';
 import { doneOf } from '../../run/rules/totals.ts';
 import type { FollowUp, FollowUps } from '../../state/follow-ups.ts';
 import type { Lease } from '../../state/lease.ts';
-import { type Chat, postInThreadOrChannel } from '../client/chat.ts';
+import { type Chat, onceIdOf, postInThreadOrChannel } from '../client/chat.ts';
 import { isTemporaryShareError } from '../client/file-upload.ts';
-import { classifySlackError } from '../client/slack-errors.ts';
+import { classifySlackError, isFirstPostDeleted } from '../client/slack-errors.ts';
 import { createFollowUpRunner, type Step } from '../delivery/follow-up-runner.ts';
 import type { IsDeleted } from '../delivery/message-locations.ts';
 import { code } from '../messages/kit/escape.ts';
@@ -77,12 +77,12 @@ async function executeFollowUp(followUp: FollowUp, step: Step, ports: FollowUpPo
   const location = await ports.runs.location(runId);
   // The run was resumed: its next end has a follow-up of its own.
   if (!run || !location || run.state.kind !== kind) return;
-  const thread = await threadOf(location, ports);
+  const thread = await threadOf(location, followUp.id, ports);
 
   if (kind === 'tripped')
     await step('diagnosis', async () => {
       const found = await ports.diagnoses.diagnose(runId);
-      if (found.ok) await thread.post(diagnosisMessage(found.value, ports.clock.now()));
+      if (found.ok) await thread.post('diagnosis', diagnosisMessage(found.value, ports.clock.now()));
     });
   await step('report', () => postReport(run, thread, ports));
   if (kind === 'completed') await step('changes', () => postChanges(run, thread, ports));
@@ -91,7 +91,8 @@ async function executeFollowUp(followUp: FollowUp, step: Step, ports: FollowUpPo
 
 /** Where the results of a run are posted. */
 interface ResultThread {
-  post(message: Message): Promise<void>;
+  /** Posts the message of this step. A repetition, because the answer of Slack or the mark of the step was lost, posts none. */
+  post(step: string, message: Message): Promise<void>;
   readonly location: () => FileLocation;
 }
 
@@ -99,16 +100,26 @@ interface ResultThread {
  * The thread of a run. When its first message was deleted, the first result is posted in the channel and the others in the
  * thread of that one.
  */
-async function threadOf({ channel, ts }: RunLocation, { chat, isDeleted }: FollowUpPorts): Promise<ResultThread> {
+async function threadOf(
+  { channel, ts }: RunLocation,
+  followUpId: string,
+  { chat, isDeleted }: FollowUpPorts,
+): Promise<ResultThread> {
   let threadTs = ts === undefined || (await isDeleted({ channel, ts })) ? undefined : ts;
   return {
-    async post(message) {
+    async post(step, message) {
       const thread = threadTs === undefined ? undefined : { ts: threadTs, broadcast: false };
-      const post = (target: typeof thread) => chat.post(channel, message, target);
-      const posted = await postInThreadOrChannel(post, thread, () => {
-        threadTs = undefined;
-      });
-      threadTs ??= posted;
+      const onceId = onceIdOf(`${followUpId} ${step}`, channel);
+      const post = (target: typeof thread) => chat.post(channel, message, target, onceId);
+      try {
+        const posted = await postInThreadOrChannel(post, thread, () => {
+          threadTs = undefined;
+        });
+        threadTs ??= posted;
+      } catch (error) {
+        // Somebody has read it and deleted it.
+        if (!isFirstPostDeleted(error)) throw error;
+      }
     },
     location: () => defined({ channel, threadTs }),
   };
@@ -120,7 +131,7 @@ async function postReport(run: RunSnapshot, thread: ResultThread, ports: FollowU
   const failures = await readFailures(run.runId, ports);
   await failures.dispose();
   const about = { expected: report.value.expected, causes: failures.totals.causesInRun };
-  await thread.post(reportMessage(run, report.value, about));
+  await thread.post('report', reportMessage(run, report.value, about));
 }
 
 /** What a run over a scope changed for its people. Other runs have no such message. */
@@ -130,12 +141,12 @@ async function postChanges({ runId }: RunSnapshot, thread: ResultThread, ports: 
     const { refusal } = found;
     if (refusal.reason === 'table' && refusal.refusal.reason === 'fault')
       throw new Error(`The changes of ${runId} cannot be read: ${refusal.refusal.fault.message}`);
-    return thread.post(resultRefusalMessage(refusal));
+    return thread.post('changes', resultRefusalMessage(refusal));
   }
   const changes = found.value;
   if (!changes) return;
   try {
-    await thread.post(diffMessage(changes, await firstEntries(changes), ports.clock.now()));
+    await thread.post('changes', diffMessage(changes, await firstEntries(changes), ports.clock.now()));
   } finally {
     await changes.dispose();
   }
@@ -161,6 +172,7 @@ async function shareFailures({ runId }: RunSnapshot, thread: ResultThread, ports
         ? `Slack answered ${code(failure.code, 80)}.`
         : code(error instanceof Error ? error.message : String(error), 200);
     await thread.post(
+      'csv',
       say(`The CSV of the failed images could not be uploaded. ${reason}`, 'To try again: `/rescan export failures`.'),
     );
   } finally {

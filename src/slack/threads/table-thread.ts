@@ -1,6 +1,6 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { JobProgress, TableControl, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
-import { type Chat, type MessageLocation, postInThreadOrChannel } from '../client/chat.ts';
+import { type Chat, type MessageLocation, onceIdOf, postInThreadOrChannel } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { JobLocations } from '../delivery/message-locations.ts';
@@ -78,7 +78,8 @@ export function createTableThread(ports: {
     const post = async () => {
       const thread = ts === undefined ? undefined : { ts, broadcast: false };
       // True for ever: if this process dies before it has stored where the message is, nobody can edit it.
-      const postIn = (target: typeof thread) => chat.post(channel, startedJobMessage(job), target);
+      const onceId = onceIdOf(`${job.id} head`, channel);
+      const postIn = (target: typeof thread) => chat.post(channel, startedJobMessage(job), target, onceId);
       const posted = { channel, ts: await postInThreadOrChannel(postIn, thread) };
       await ports.tables.setLiveMessage(job.id, posted);
       showIn(posted);

@@ -57,6 +57,10 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
     run: runSnapshot({ ...changes, runId: 'r-0001', state }),
     posted,
     beforeStep: (_: string) => {},
+    /** What Slack has posted with each id. */
+    ids: new Set<string>(),
+    /** Called with a post that Slack has accepted. */
+    afterPost: (_: string) => {},
     isHeadDeleted: false,
     /** What a run over a scope changed. */
     changes: async (): Promise<DiffNow | undefined> => undefined,
@@ -100,9 +104,11 @@ function shared(state: RunState, changes: Partial<RunSnapshot> = {}) {
       },
       runs: { read: async () => world.run, location: async () => ({ channel: 'C1', ts: '1.1' }) },
       chat: {
-        async post(channel, message, thread) {
+        async post(channel, message, thread, onceId = '') {
           const place = !thread || thread.broadcast || world.isHeadDeleted ? 'channel' : 'thread';
-          record(`${place}: ${message.text}`);
+          if (!world.ids.has(onceId)) record(`${place}: ${message.text}`);
+          world.ids.add(onceId);
+          world.afterPost(message.text);
           if (thread && world.isHeadDeleted) throw new ThreadGoneError(channel, thread.ts, '2.2');
           return '2.2';
         },
@@ -277,6 +283,24 @@ describe('the follow-ups of a run', () => {
       expect.stringMatching(/Report/),
       `thread: The CSV of the failed images could not be uploaded. ${reason}\nTo try again: \`/rescan export failures\`.`,
     ]);
+  });
+
+  test('messages whose replies are lost are in the thread once', async () => {
+    const trippedBy = { kind: 'consecutive-failures', failures: 10 } as const;
+    const { world, posted, copy, event } = shared({ kind: 'tripped', trippedBy }, failedOne);
+    const lost = new Set<string>();
+    world.afterPost = (text) => {
+      if (lost.has(text)) return;
+      lost.add(text);
+      throw Object.assign(new Error('The reply is lost'), { code: 'ECONNRESET' });
+    };
+    const { runFollowUps, errors } = copy('a');
+    runFollowUps.start();
+    await runFollowUps.handle(event());
+    await until(() => posted.includes('csv'));
+    await runFollowUps.idle();
+    expect(errors).toHaveLength(2);
+    expect(posted).toEqual([expect.stringMatching(/^thread: Diagnosis/), expect.stringMatching(/Report/), 'csv']);
   });
 
   test('a run that was resumed before its follow-up is not followed up', async () => {
