@@ -1,7 +1,9 @@
+import { inspect } from 'node:util';
 import { startBot } from './app/bot.ts';
 import { HttpPortError } from './http/server.ts';
 import { SettingsError } from './lib/environment.ts';
 import { createLogger } from './lib/log.ts';
+import { withoutSecrets } from './lib/redact.ts';
 import { FaultError } from './pipeline/fault.ts';
 import { readBotSettings } from './settings.ts';
 import { SlackTokenError } from './slack/client/receiver/connection.ts';
@@ -12,6 +14,11 @@ async function main(): Promise<void> {
   const logger = createLogger(settings.process.logLevel);
   // The Socket Mode client rejects a promise of its own when its connection drops, and reconnects. A run must continue.
   process.on('unhandledRejection', (error) => logger.error({ err: error }, 'unhandled rejection'));
+  // Node.js would print it as it is, with every field.
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught exception: exiting now');
+    process.exit(1);
+  });
   let isStopping = false;
   const starting = startBot(settings, logger);
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
@@ -37,18 +44,21 @@ async function main(): Promise<void> {
   await starting;
 }
 
+/** Writes to stderr, without credentials: an error of a client can contain those of its request. */
+const print = (text: string) => console.error(withoutSecrets(text));
+
 main().catch((error: unknown) => {
   if (error instanceof SettingsError) {
-    console.error('rescan-bot cannot start. Nothing was done. These settings are missing or malformed:');
-    for (const line of error.lines) console.error(`  ${line}`);
+    print('rescan-bot cannot start. Nothing was done. These settings are missing or malformed:');
+    for (const line of error.lines) print(`  ${line}`);
   } else if (error instanceof ControlTableError || error instanceof FaultError) {
-    console.error(`rescan-bot cannot start. Nothing was done.\n  ${error.fault.message}\n  ${error.fault.fix}`);
+    print(`rescan-bot cannot start. Nothing was done.\n  ${error.fault.message}\n  ${error.fault.fix}`);
   } else if (error instanceof SlackTokenError) {
-    console.error(`rescan-bot cannot start. No image was processed and no record was changed.\n  ${error.message}`);
+    print(`rescan-bot cannot start. No image was processed and no record was changed.\n  ${error.message}`);
   } else if (error instanceof HttpPortError) {
-    console.error(`rescan-bot cannot start. Nothing was done.\n  ${error.message}`);
+    print(`rescan-bot cannot start. Nothing was done.\n  ${error.message}`);
   } else {
-    console.error('rescan-bot cannot start:', error);
+    print(`rescan-bot cannot start: ${inspect(error)}`);
   }
   process.exit(1);
 });
