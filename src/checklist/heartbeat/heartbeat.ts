@@ -1,3 +1,4 @@
+import { within } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Warn } from '../../lib/warn-once.ts';
 import type { Measurement } from '../../pipeline/metrics/put-metrics.ts';
@@ -35,6 +36,8 @@ export interface Heartbeat {
 const EVERY_MS = 60_000;
 /** A report that is not accepted within this time is given up; the next one follows. */
 const PATIENCE_MS = 45_000;
+/** A control table that does not answer within this time is unreadable: the rest is left for the report. */
+const READ_MS = 10_000;
 
 /**
  * Tells CloudWatch every minute which work is active on record (`ActiveWork`, 1 or 0), and with `Heartbeat` (1) that
@@ -48,18 +51,31 @@ export function createHeartbeat(ports: HeartbeatPorts): Heartbeat {
   let changes = new AbortController();
   let reporting: Promise<void> | undefined;
 
-  async function measure(): Promise<readonly Measurement[]> {
-    const measured: Measurement[] = [];
-    for (const { kind, isActive, isDriven } of works) {
-      const about = { dimensions: { Pipeline: pipeline, Work: kind }, at: clock.now() };
-      const active = await isActive().catch((error: unknown) => {
+  /** As the clock, but a shutdown ends the wait. */
+  const untilStopped: Pick<Clock, 'sleep'> = {
+    sleep: (ms, signal) => clock.sleep(ms, AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])])),
+  };
+
+  /** Whether the work is active on record; undefined where that cannot be read in time. */
+  async function readActive({ kind, isActive }: WatchedWork): Promise<boolean | undefined> {
+    try {
+      const active = await within(untilStopped, READ_MS, isActive());
+      if (active === undefined) throw new Error(`It was not read within ${READ_MS / 1_000} s.`);
+      return active;
+    } catch (error) {
+      if (!stopped.signal.aborted)
         warnOnce(`whether a ${kind} is active cannot be read, so the heartbeat does not say it`, error);
-        return undefined;
-      });
-      if (active !== undefined) measured.push({ ...about, name: 'ActiveWork', value: active ? 1 : 0 });
-      // An unreadable record may be one of active work: only its driver may say that all is well.
-      if (active === false || isDriven()) measured.push({ ...about, name: 'Heartbeat', value: 1 });
+      return undefined;
     }
+  }
+
+  async function measureWork(work: WatchedWork): Promise<readonly Measurement[]> {
+    const about = { dimensions: { Pipeline: pipeline, Work: work.kind }, at: clock.now() };
+    const active = await readActive(work);
+    const measured: Measurement[] = [];
+    if (active !== undefined) measured.push({ ...about, name: 'ActiveWork', value: active ? 1 : 0 });
+    // An unreadable record may be one of active work: only its driver may say that all is well.
+    if (active === false || work.isDriven()) measured.push({ ...about, name: 'Heartbeat', value: 1 });
     return measured;
   }
 
@@ -68,7 +84,8 @@ export function createHeartbeat(ports: HeartbeatPorts): Heartbeat {
     const late = new AbortController();
     void clock.sleep(PATIENCE_MS, AbortSignal.any([sent.signal, stopped.signal])).then(() => late.abort());
     try {
-      await ports.put(await measure(), late.signal);
+      const measured = await Promise.all(works.map(measureWork));
+      await ports.put(measured.flat(), late.signal);
     } catch (error) {
       if (!stopped.signal.aborted) warnOnce('the heartbeat could not be sent to CloudWatch', error);
     } finally {

@@ -69,3 +69,41 @@ test('nothing is sent after a shutdown, and a shutdown does not wait for CloudWa
   expect(reports).toBe(1);
   expect(warnings).toEqual([]);
 });
+
+test('while the control table does not answer, the process that drives the work sends its heartbeat every minute', async () => {
+  const clock = createFakeClock();
+  const begin = clock.now();
+  const sent: string[] = [];
+  const warnings: string[] = [];
+  const hangs = () => new Promise<boolean>(() => {});
+  const heartbeat = createHeartbeat({
+    pipeline: 'ocr',
+    works: [
+      { kind: 'run', isActive: hangs, isDriven: () => true },
+      { kind: 'table-job', isActive: hangs, isDriven: () => false },
+      { kind: 'backup', isActive: async () => false, isDriven: () => false },
+    ],
+    put: async (measurements, signal) => {
+      signal.throwIfAborted();
+      const names = measurements.map(({ name, dimensions }) => `${name} ${dimensions.Work}`);
+      sent.push(`${Math.floor((clock.now() - begin) / 60_000)}: ${names.join(', ')}`);
+    },
+    clock,
+    warnOnce: (message) => void warnings.push(message),
+  });
+  heartbeat.standBy();
+  await clock.advance(150_000);
+  heartbeat.changed();
+  await clock.advance(0);
+  // It does not wait for a read that hangs.
+  await heartbeat.shutDown();
+  // Only what is known: the driver drives, and nothing else can be said of the work whose record is unreadable.
+  expect(sent).toEqual([0, 1, 2].map((minute) => `${minute}: Heartbeat run, ActiveWork backup, Heartbeat backup`));
+  expect(new Set(warnings)).toEqual(
+    new Set(
+      ['run', 'table-job'].map(
+        (kind) => `whether a ${kind} is active cannot be read, so the heartbeat does not say it`,
+      ),
+    ),
+  );
+});
