@@ -20,6 +20,8 @@ export const auditEntrySchema = z.object({
   /** The hash of the previous entry; zeros for the first one. */
   previous: z.string(),
   hash: z.string(),
+  /** Random: a try that failed recognises by it that the entry was written. Older entries have none, and no hash contains it. */
+  id: z.string().exactOptional(),
 });
 export type AuditEntry = z.infer<typeof auditEntrySchema>;
 export type AuditFacts = Omit<AuditEntry, 'number' | 'previous' | 'hash'>;

@@ -52,7 +52,10 @@ export function createAuditAnchors(s3: S3Client, { bucket, prefix }: { bucket: s
 
 /** The audit log of one pipeline in the control table: `audit#NAME` / `entry#0000000001`, and `head`. */
 export interface AuditLog {
-  /** Resolves when the entry is written, after all entries that other processes wrote. */
+  /**
+   * Resolves when the entry is written, after all entries that other processes wrote. After an error the same facts, with
+   * their `id`, can be appended again: they are one entry, also where the failed try has written it.
+   */
   append(facts: AuditFacts): Promise<AuditEntry>;
   /** Oldest first, or newest first. @throws AuditUnreadableError when a row is not a valid entry. */
   entries(options?: { newestFirst?: boolean; limit?: number }): AsyncIterable<AuditEntry>;
@@ -90,26 +93,41 @@ export function createAuditLog(
   const headKey: Key = { pk, sk: 'head' };
   const entryKey = (number: number): Key => ({ pk, sk: `${PREFIX}${String(number).padStart(10, '0')}` });
   let turn: Promise<unknown> = Promise.resolve();
+  /** The number at which the facts with this id were written last, or may have been. */
+  let tried: { readonly id: string; readonly number: number } | undefined;
 
   const read = async (number: number): Promise<AuditEntry | undefined> =>
     number < 1 ? undefined : readParsed(table, entryKey(number), auditEntrySchema);
   const readHead = () => readParsed(table, headKey, headSchema);
 
-  async function write(facts: AuditFacts): Promise<AuditEntry> {
+  /** The entry of these facts, where an earlier try has written it. */
+  async function findWritten({ id }: AuditFacts): Promise<AuditEntry | undefined> {
+    if (id === undefined || tried?.id !== id) return;
+    const found = await read(tried.number);
+    return found?.id === id ? found : undefined;
+  }
+
+  async function add(facts: AuditFacts): Promise<AuditEntry> {
     const noted = await readHead();
     let last = noted && ((await read(noted.number)) ?? noted);
     for (;;) {
       // The head may be behind after a crash, or while another process writes.
       for (let next = await read((last?.number ?? 0) + 1); next; next = await read(next.number + 1)) last = next;
       const entry = chain(last, facts);
-      // Another process wrote this number, or our own write succeeded and its reply was lost: the hash shows which.
-      const isNew = await table.create(entryKey(entry.number), { ...entry });
-      if (!isNew && (await read(entry.number))?.hash !== entry.hash) continue;
-      const set = { number: entry.number, hash: entry.hash };
-      if (!(await table.update(headKey, { set }, { lessThan: { number: entry.number } })).ok)
-        await table.create(headKey, set);
-      return entry;
+      tried = facts.id === undefined ? undefined : { id: facts.id, number: entry.number };
+      if (await table.create(entryKey(entry.number), { ...entry })) return entry;
+      // Another process wrote this number, or our own write succeeded and its reply was lost: id and hash show which.
+      const found = await read(entry.number);
+      if (found?.hash === entry.hash && found.id === entry.id) return entry;
     }
+  }
+
+  async function write(facts: AuditFacts): Promise<AuditEntry> {
+    const entry = (await findWritten(facts)) ?? (await add(facts));
+    const set = { number: entry.number, hash: entry.hash };
+    if (!(await table.update(headKey, { set }, { lessThan: { number: entry.number } })).ok)
+      await table.create(headKey, set);
+    return entry;
   }
 
   /** The rows as they are, without validation. */

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { type DelayLimits, delayCeilingMs } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { AuditEntry, AuditFacts } from './audit-entry.ts';
 import type { AuditOutcome } from './audit-outcome.ts';
 
 /** An entry before it is written. Its outcome says in past tense what happened. */
-export type NewAuditEntry = Omit<AuditFacts, 'at' | 'outcome'> & { readonly outcome: AuditOutcome };
+export type NewAuditEntry = Omit<AuditFacts, 'at' | 'outcome' | 'id'> & { readonly outcome: AuditOutcome };
 
 /** Writes audit entries in their order. */
 export interface AuditWriter {
@@ -55,14 +56,19 @@ export function createAuditWriter(ports: {
     queue.splice(0, queue.length, ...left);
   }
 
+  const waitingFor = (entry: NewAuditEntry): Waiting => ({ facts: { ...entry, at: clock.now(), id: randomUUID() } });
+
+  /** The number of lost entries, as an entry that waits from now on. */
+  function queueLost(): Waiting {
+    const outcome: AuditOutcome = `failed: ${lost} entries were lost because the audit log could not be written`;
+    const waiting = waitingFor({ who: 'bot', what: 'audit', outcome });
+    queue.push(waiting);
+    lost = 0;
+    return waiting;
+  }
+
   async function writeNext(): Promise<AuditEntry> {
-    const [next] = queue;
-    if (!next) {
-      const outcome: AuditOutcome = `failed: ${lost} entries were lost because the audit log could not be written`;
-      const entry = await ports.append({ at: clock.now(), who: 'bot', what: 'audit', outcome });
-      lost = 0;
-      return entry;
-    }
+    const next = queue[0] ?? queueLost();
     const entry = await ports.append(next.facts);
     queue.shift();
     next.settle?.done();
@@ -96,13 +102,13 @@ export function createAuditWriter(ports: {
 
   return {
     enqueue(entry) {
-      if (queue.length < maxWaiting) queue.push({ facts: { ...entry, at: clock.now() } });
+      if (queue.length < maxWaiting) queue.push(waitingFor(entry));
       else lost++;
       begin();
     },
     record(entry) {
       return new Promise((resolve, reject) => {
-        queue.push({ facts: { ...entry, at: clock.now() }, settle: { done: resolve, failed: reject } });
+        queue.push({ ...waitingFor(entry), settle: { done: resolve, failed: reject } });
         begin();
       });
     },

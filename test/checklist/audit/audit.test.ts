@@ -2,10 +2,13 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type AuditEntry, chain, hashOf, NO_ENTRY, verifyChain } from '../../../src/checklist/audit/audit-entry.ts';
 import { type AuditLog, createAuditAnchors, createAuditLog } from '../../../src/checklist/audit/audit-log.ts';
+import { createAuditWriter } from '../../../src/checklist/audit/audit-writer.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { type ControlTable, openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 import { startS3 } from '../../support/aws/s3.ts';
+import { HANGS_MS } from '../../support/eventually.ts';
+import { createFakeClock } from '../../support/rigs/fake-clock.ts';
 
 const facts = (n: number) => ({ at: 1_000 + n, who: `U${n}`, what: `/rescan stop ${n}`, outcome: 'done' });
 function chainOf(count: number): AuditEntry[] {
@@ -161,6 +164,64 @@ describe('the audit in the control table', () => {
     await table.update({ pk: 'audit#fn', sk: 'head' }, { set: { number: 2, hash: second?.hash } });
     await createAuditLog(table, 'fn', ports).append(facts(4));
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 4 });
+  });
+
+  /** The table, whose next calls of this name fail: before they are carried out, or with their answer lost. */
+  function failing(name: 'create' | 'update', times: number, when: 'before' | 'after'): ControlTable {
+    let left = times;
+    const fail = async <T>(call: () => Promise<T>): Promise<T> => {
+      if (left <= 0) return call();
+      left -= 1;
+      if (when === 'after') await call();
+      throw new Error('the control table does not answer');
+    };
+    return name === 'create'
+      ? { ...table, create: (...parts) => fail(() => table.create(...parts)) }
+      : { ...table, update: (...parts) => fail(() => table.update(...parts)) };
+  }
+
+  test.each([
+    ['the head was not updated', 'update', 'before'],
+    ['the answer to the update of the head was lost', 'update', 'after'],
+    ['the entry was not created', 'create', 'before'],
+    ['the answer to its creation was lost', 'create', 'after'],
+  ] as const)(
+    'an audit entry is written once although %s, also when another process writes meanwhile',
+    async (_, name, when) => {
+      await audit.append(facts(1));
+      for (const withOther of [false, true]) {
+        const clock = createFakeClock();
+        const log = createAuditLog(failing(name, 2, when), 'fn', ports);
+        let tries = 0;
+        const writer = createAuditWriter({
+          async append(given) {
+            tries += 1;
+            if (withOther && tries === 2) for (const n of [2, 3]) await audit.append(facts(n));
+            return log.append(given);
+          },
+          anchor: async () => {},
+          clock,
+          warn: () => {},
+        });
+        writer.enqueue({ who: 'U7', what: `run ${withOther}`, outcome: 'begun' });
+        writer.enqueue({ who: 'U7', what: `run ${withOther}`, outcome: 'begun' });
+        // Two actions of the same time and text are two entries.
+        await vi.waitFor(
+          async () => {
+            await clock.advance(1_000);
+            expect(writer.waiting()).toBe(0);
+          },
+          { timeout: HANGS_MS },
+        );
+        expect(tries).toBe(4);
+        expect((await all()).filter(({ what }) => what === `run ${withOther}`)).toHaveLength(2);
+      }
+      expect(await audit.verify()).toMatchObject({ ok: true, entries: 7 });
+    },
+  );
+
+  test('an audit entry that an older version wrote, without an id, has the hash that it had', () => {
+    expect(chain(undefined, { ...facts(1), id: 'an id' }).hash).toBe(chain(undefined, facts(1)).hash);
   });
 
   test('an audit entry that was changed or deleted in the table is found', async () => {
