@@ -17,11 +17,12 @@ import { createErrorReporter } from '../../slack/intake/error-reporter.ts';
 import { createPeople } from '../../slack/intake/people.ts';
 import type { Permission } from '../../slack/intake/permissions.ts';
 import type { RequestTarget } from '../../slack/intake/route.ts';
+import { ACTION } from '../../slack/messages/kit/buttons.ts';
 import { noPipelineMessage, unavailableMessage } from '../../slack/messages/pipelines/choose-messages.ts';
 import { permissionRefusalMessage } from '../../slack/messages/refusals/refusals.ts';
 import { haltUnreadMessage } from '../../slack/messages/run/answers.ts';
 import type { PipelineChoice } from '../../slack/requests/choose-pipeline.ts';
-import type { StoredStops } from '../../state/stops/stored-stops.ts';
+import type { StoredStop, StoredStops } from '../../state/stops/stored-stops.ts';
 
 /** What the process itself says in Slack: about channels without a pipeline, and pipelines that could not be started. */
 export function assembleWithoutPipeline(ports: {
@@ -61,33 +62,41 @@ export function assembleWithoutPipeline(ports: {
     }): RequestTarget {
       const { name, stopFile } = about;
       const why = () => unavailableMessage(name, about.failure().fault, about.failure().retryAt);
+      const halt = async (request: StoredStop['request'], person: string) => {
+        const permission = await about.mayStop(person);
+        if (!permission.ok) return permissionRefusalMessage(permission.refusal);
+        const stored = await about.storedStops.put({ request, by: person, at: clock.now() });
+        logger.info(
+          { person, pipeline: name, request, stored },
+          'a stop or pause was requested while the pipeline is not started',
+        );
+        const { fault = UNKNOWN_FAULT } = about.failure();
+        return haltUnreadMessage({ reason: 'halt-unread', request, fault, stopFile, ...(stored ? { stored } : {}) });
+      };
       const stop = (description: typeof stopDescription): Command => ({
         ...description,
-        read: () =>
-          succeed({
-            async execute({ person }) {
-              const permission = await about.mayStop(person);
-              if (!permission.ok) return permissionRefusalMessage(permission.refusal);
-              const stored = await about.storedStops.put({ request: 'stop', by: person, at: clock.now() });
-              logger.info({ person, pipeline: name, stored }, 'a stop was requested while the pipeline is not started');
-              const { fault = UNKNOWN_FAULT } = about.failure();
-              return haltUnreadMessage({
-                reason: 'halt-unread',
-                request: 'stop',
-                fault,
-                stopFile,
-                ...(stored ? { stored } : {}),
-              });
-            },
-          }),
+        read: () => succeed({ execute: ({ person }) => halt('stop', person) }),
       });
+      const buttons = new Map(
+        Object.entries(HALTING_BUTTONS).map(([id, request]) => [id, (person: string) => halt(request, person)]),
+      );
       const commands = new Map([stopDescription, haltDescription].map((one) => [one.word, stop(one)]));
-      const intake = createClosedIntake({ ...common, commands, answer: why });
+      const intake = createClosedIntake({ ...common, commands, buttons, answer: why });
       return { name, intake, suggest, chat: withPipelineName(chat, name), homeChannel: about.homeChannel };
     },
   };
 }
 export type WithoutPipeline = ReturnType<typeof assembleWithoutPipeline>;
+
+/** What each button stores for whatever another process drives: nothing can be read, so it cannot be for one run only. */
+const HALTING_BUTTONS: Readonly<Record<string, StoredStop['request']>> = {
+  [ACTION.stop]: 'stop',
+  [ACTION.stopNow]: 'stop-now',
+  [ACTION.stopAsked]: 'stop',
+  [ACTION.stopJob]: 'stop',
+  [ACTION.autopilotStop]: 'stop',
+  [ACTION.pause]: 'pause',
+};
 
 const UNKNOWN_FAULT: Fault = {
   reason: 'configuration',

@@ -15,6 +15,8 @@ import type { ReportError } from './error-reporter.ts';
 export function createClosedIntake(ports: {
   /** Commands that work all the same, by their word. */
   readonly commands: ReadonlyMap<string, Command>;
+  /** Buttons that work all the same, by their action id: the answer to the person. */
+  readonly buttons?: ReadonlyMap<string, (person: string) => Promise<Message>>;
   /** The answer to everything else. */
   readonly answer: (channel: string) => Message;
   readonly deduplicator: Deduplicator;
@@ -41,9 +43,17 @@ export function createClosedIntake(ports: {
         await reply(unexpectedErrorMessage(ports.reportError(error, `/rescan ${text.trim()}`)));
       }
     },
-    async click({ deliveryId, message, acknowledge, reply }) {
+    async click({ actionId, person, foreign, deliveryId, message, acknowledge, reply }) {
       await acknowledge();
-      if (deduplicator.isNew(deliveryId)) await reply(ports.answer(message.channel));
+      if (!deduplicator.isNew(deliveryId)) return;
+      // A button of another pipeline does nothing here.
+      const press = foreign ? undefined : ports.buttons?.get(actionId);
+      if (!press) return reply(ports.answer(message.channel));
+      try {
+        await reply(await press(person));
+      } catch (error) {
+        await reply(unexpectedErrorMessage(ports.reportError(error, actionId)));
+      }
     },
     async submission({ acknowledge }) {
       const refusal = refuseWith(

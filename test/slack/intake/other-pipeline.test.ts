@@ -1,9 +1,13 @@
+import pino from 'pino';
 import { describe, expect, test } from 'vitest';
+import { assembleWithoutPipeline } from '../../../src/app/slack/without-pipeline.ts';
+import { readSettings } from '../../../src/settings.ts';
 import { createClosedIntake } from '../../../src/slack/intake/closed-intake.ts';
 import { createDeduplicator } from '../../../src/slack/intake/deduplicate.ts';
 import { createRouter, type RequestTarget } from '../../../src/slack/intake/route.ts';
 import type { Message } from '../../../src/slack/messages/kit/message.ts';
 import { noPipelineMessage } from '../../../src/slack/messages/pipelines/choose-messages.ts';
+import type { StoredStop } from '../../../src/state/stops/stored-stops.ts';
 import { createScriptedRunControl, runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { BUTTONS, FORMS, IN_DIRECT_MESSAGES, LINES } from '../../support/messages/every-request.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
@@ -194,4 +198,61 @@ test('a channel that people chose belongs to that pipeline until they choose ano
   chosen.pipeline = 'dev';
   await both.command('pause', 'C0CHOSEN');
   expect([both.callsOf('prod'), both.callsOf('dev').includes('runs.pause')]).toEqual([[], true]);
+});
+
+test('the buttons that halt are stored for a pipeline that could not be started; others, and those of another pipeline, are not', async () => {
+  const stored: StoredStop[] = [];
+  const clock = createFakeClock();
+  const target = assembleWithoutPipeline({
+    settings: readSettings({ SLACK_BOT_TOKEN: 'xoxb-1', SLACK_APP_TOKEN: 'xapp-1', SLACK_CHANNELS: 'C0PROD' }),
+    clock,
+    random: () => 0.5,
+    logger: pino({ level: 'silent' }),
+  }).unavailable({
+    name: 'prod',
+    homeChannel: 'C0PROD',
+    stopFile: '/tmp/STOP',
+    storedStops: {
+      async put(stop) {
+        stored.push(stop);
+        return { kind: 'bucket', bucket: 'control', key: 'stops/ocr.json' };
+      },
+      readFile: async () => undefined,
+      readBucket: async () => undefined,
+      find: async () => ({ stops: [] }),
+      clear: async () => {},
+    },
+    mayStop: async (person) =>
+      person === PERSON
+        ? { ok: true }
+        : { ok: false, refusal: { reason: 'look-up-failed', role: 'stopper', cause: 'unknown' } },
+    failure: () => ({ retryAt: clock.now() }),
+  });
+  const click = async (actionId: string, given: { person?: string; foreign?: object } = {}) => {
+    const heard: string[] = [];
+    await target.intake.click({
+      person: PERSON,
+      actionId,
+      value: 'r-0142',
+      deliveryId: `${actionId} ${JSON.stringify(given)}`,
+      triggerId: 't',
+      message: { channel: 'C0PROD', ts: '1.0' },
+      isEphemeral: false,
+      reply: async ({ text }) => void heard.push(text),
+      removeButtons: async () => {},
+      replaceMessage: async () => {},
+      acknowledge: async () => true,
+      ...given,
+    });
+    return heard.join('\n');
+  };
+  for (const id of ['run_stop', 'run_stop_now', 'stop_asked', 'run_pause'])
+    expect(await click(id)).toMatch(/The (stop|pause) is stored in `s3:\/\/control\/stops\/ocr\.json`/);
+  expect(stored.map(({ request, by }) => [request, by])).toEqual(
+    ['stop', 'stop-now', 'stop', 'pause'].map((request) => [request, PERSON]),
+  );
+  expect(await click('run_resume')).toContain('could not be started');
+  expect(await click('run_stop', { foreign: { pipeline: 'dev' } })).toContain('could not be started');
+  await click('run_stop', { person: 'U0OTHER' });
+  expect(stored).toHaveLength(4);
 });

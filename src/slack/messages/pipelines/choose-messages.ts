@@ -132,6 +132,7 @@ export function unavailableMessage(pipeline: string, fault: Fault | undefined, r
     `The pipeline ${code(pipeline)} could not be started${fault ? `: ${describeFault(fault)}` : ' by an unexpected error, which the log of the bot shows'}.`,
     ...(fault ? faultLines(fault) : []),
     `This process runs nothing of it. It is tried again at ${clockTime(retryAt)}. The other pipelines are not affected.`,
+    '`/rescan stop` and the buttons Stop and Pause work: they store the request for a process that does run it.',
   );
 }
 
