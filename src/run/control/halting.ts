@@ -140,7 +140,8 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     try {
       const change = { set: attributesOf(by, request) };
       const written = await inTime(store.change(runId, change, { equals: { fence } }), STORE_TIMEOUT_MS);
-      const { unsaved: _, ...snapshot } = now();
+      // The request on the record keeps images from starting, as the state does.
+      const { unsaved: _unsaved, gateAfterHalt: _gate, ...snapshot } = now();
       // Another process has taken the run over.
       if (!written.ok && written.record) return haltElsewhere(written.record, by, request);
       return succeed(snapshot);

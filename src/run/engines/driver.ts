@@ -247,6 +247,7 @@ export async function driveRun(
     const announced = unsavedEnd?.state.kind;
     unsavedEnd = undefined;
     if (saved === 'given-up') return;
+    advance(run, { kind: 'halt-write-ended', ok: true, now: clock.now() });
     if (last.kind === 'shutdown') notes.note(run);
     await notes.written();
     try {

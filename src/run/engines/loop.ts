@@ -163,7 +163,7 @@ export function driveWith(hands: Hands, start: LiveRun, ports: LoopPorts): Drive
   async function writeHalt(halt: Halt, checkpoint: Checkpoint): Promise<void> {
     const saved = await settle(() => ports.saveHalt(halt, checkpoint));
     if (!saved.ok) ports.warn('state not saved', saved.refusal);
-    report({ kind: 'halt-write-ended', now: clock.now() });
+    report({ kind: 'halt-write-ended', ok: saved.ok, now: clock.now() });
   }
 
   async function driveToEnd(): Promise<DriveEnd> {

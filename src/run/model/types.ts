@@ -186,8 +186,13 @@ export interface RunSnapshot {
   readonly total: number;
   readonly totals: RunTotals;
   readonly inFlight: number;
-  /** No image is started any more; images in flight are waited for. */
+  /** No image is started any more, except where `gateAfterHalt` says so; images in flight are waited for. */
   readonly draining: boolean;
+  /**
+   * On Step Functions, while the control table does not have the halt of the run: AWS may start images. `running`: the execution
+   * goes on. `stopped`: it was stopped, and only its EXPRESS children, which AWS cannot end, may go on with their rows.
+   */
+  readonly gateAfterHalt?: 'running' | 'stopped';
   /** Images that were throttled, or whose connection broke, and that wait for the next attempt. */
   readonly waiting: number;
   /** The present pace and its ceiling, images a minute. */

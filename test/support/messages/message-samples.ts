@@ -278,6 +278,12 @@ export const events: readonly RunEvent[] = [
     why: 'trip',
     next: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
   },
+  {
+    kind: 'draining',
+    snapshot: runSnapshot({ engine: 'step-functions', draining: true, gateAfterHalt: 'running' }),
+    why: 'trip',
+    next: { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } },
+  },
   { kind: 'left', snapshot: run, why: 'shutdown' },
   { kind: 'left', snapshot: run, why: 'control-table' },
   {

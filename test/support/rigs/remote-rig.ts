@@ -33,6 +33,8 @@ export interface RemoteRigOptions {
   readonly clock?: FakeClock;
   readonly change?: (executions: Executions) => Executions;
   readonly world?: SimulatedMachine;
+  /** Until when the state after a halt cannot be written, epoch ms. */
+  readonly savesHaltAt?: () => number;
   /** The digest of the definition that is installed. */
   readonly digest?: string;
 }
@@ -334,6 +336,7 @@ export async function startRemoteRig(options: RemoteRigOptions = {}): Promise<Re
     lookUpRows: async (records) => records.map(() => 'found'),
     async *missingRows() {},
     async saveHalt() {
+      if (clock.now() < (options.savesHaltAt?.() ?? 0)) throw new Error('the control table refuses writes');
       for (const execution of world.executions.values()) execution.haltedAt ??= clock.now();
     },
     holdsLease: () => !isFenced,

@@ -11,7 +11,7 @@ import { isAtRest, steer, takeRemoteEvent } from '../step-functions/steer.ts';
 import { isUsedUp, usedUpOutcome } from './attempt.ts';
 import { canaryTrip } from './counting.ts';
 import type { EngineEffect, EngineEvent, GrowthAnswer } from './engine-events.ts';
-import { announceDrainIfDue, emit, endHaltWrite, haltRun } from './halts.ts';
+import { announceDrainIfDue, emit, endHaltWrite, haltRun, repeatHaltWrite } from './halts.ts';
 import { type LiveRun, noAttempts, noteEntriesCount, type RunDraft } from './live-run.ts';
 import {
   APPEND_FAILURES_TO_PAUSE,
@@ -97,7 +97,7 @@ function apply(run: RunDraft, event: EngineEvent, effects: EngineEffect[]): void
     case 'halted':
       return haltRun(run, event.halt, now, effects);
     case 'halt-write-ended':
-      return endHaltWrite(run, now, effects);
+      return endHaltWrite(run, event.ok, now, effects);
     case 'pace-set': {
       const from = run.paceSetting;
       run.paceSetting = event.paceSetting;
@@ -162,6 +162,7 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
     review(run, now, effects);
   }
   append(run, now, effects);
+  repeatHaltWrite(run, now, effects);
   run.withoutLeaseSince = holdsLease ? undefined : (run.withoutLeaseSince ?? now);
   passCanary(run, now, effects);
   // Without the lease nothing starts. Images in flight continue: if a renewal succeeds, nobody held the lease in between.
@@ -179,7 +180,7 @@ function tick(run: RunDraft, now: number, holdsLease: boolean, effects: EngineEf
     if (!run.abandoned) effects.push({ kind: 'abandon' });
     run.abandoned = true;
   }
-  const untilMs = Math.min(startAt, lookupAt, run.reviewAt, run.appendRetryAt, run.drainUntil);
+  const untilMs = Math.min(startAt, lookupAt, run.reviewAt, run.appendRetryAt, run.haltRetryAt, run.drainUntil);
   effects.push({ kind: 'sleep', untilMs: run.phase === 'drained' ? now : untilMs });
 }
 

@@ -80,8 +80,8 @@ export type EngineEvent = { readonly now: number } & (
       readonly end?: 'exhausted' | Fault;
     }
   | { readonly kind: 'halted'; readonly halt: Halt }
-  /** The state that follows from the halt was saved, or could not be. */
-  | { readonly kind: 'halt-write-ended' }
+  /** `ok`: the state that follows from the halt was saved. */
+  | { readonly kind: 'halt-write-ended'; readonly ok: boolean }
   | { readonly kind: 'pace-set'; readonly paceSetting: PaceSetting; readonly by: Person }
   | { readonly kind: 'entries-counted'; readonly entries: number }
   /** `isNew`: it was started just now, with the throttle that was asked for. */

@@ -3,7 +3,7 @@ import { type RunAction, transition } from '../../model/run.ts';
 import type { Person, RunEvent, RunState } from '../../model/types.ts';
 import type { EngineEffect, Halt } from './engine-events.ts';
 import type { RunDraft } from './live-run.ts';
-import { takeCheckpoint, takeSnapshot } from './run-views.ts';
+import { isWritten, takeCheckpoint, takeSnapshot } from './run-views.ts';
 
 /**
  * A halt replaces one of lower rank: a stop is not lost behind a pause that drains, and a trip stays a trip. A lost
@@ -67,10 +67,7 @@ export function emit(
 /** Nothing is started from now on. Images in flight are waited for, except after a stop `now` and without the lease. */
 export function haltRun(run: RunDraft, halt: Halt, now: number, effects: EngineEffect[]): void {
   if (run.phase === 'ended') return;
-  if ((halt.kind === 'lease-lost' || (halt.kind === 'stop' && halt.now)) && !run.abandoned) {
-    run.abandoned = true;
-    effects.push({ kind: 'abandon' });
-  }
+  if (halt.kind === 'lease-lost' || (halt.kind === 'stop' && halt.now)) abandon(run, effects);
   // The process ends in any case: a pause that drains does not keep it.
   if (halt.kind === 'shutdown') run.drainUntil = Math.min(run.drainUntil, now + run.rules.shutdownDrainMs);
   if (halt.kind === 'lease-lost') run.leaseLost = true;
@@ -82,20 +79,42 @@ export function haltRun(run: RunDraft, halt: Halt, now: number, effects: EngineE
   if (!run.writingHalt) writeHalt(run, now, effects);
 }
 
+/** Images in flight are not waited for any more. */
+export function abandon(run: RunDraft, effects: EngineEffect[]): void {
+  if (run.abandoned) return;
+  run.abandoned = true;
+  effects.push({ kind: 'abandon' });
+}
+
+/** How long after a failed write of a halt it is repeated, ms. */
+const WRITE_RETRY_MS = 1_000;
+
 /** Has the state that follows from the halt written, one write at a time. */
 function writeHalt(run: RunDraft, now: number, effects: EngineEffect[]): void {
   const { halt } = run;
-  if (!halt || halt === run.writtenHalt || !isWritten(run, halt)) return;
+  if (!halt || !isWritten(run, halt) || (halt === run.writtenHalt && now < run.haltRetryAt)) return;
+  run.haltRetryAt = Number.POSITIVE_INFINITY;
   run.writtenHalt = halt;
   run.writingHalt = true;
   effects.push({ kind: 'write-halt', halt, checkpoint: takeCheckpoint(run, now) });
 }
 
-/** After a halt was written: the first one is announced, and a halt that replaced it meanwhile is written. */
-export function endHaltWrite(run: RunDraft, now: number, effects: EngineEffect[]): void {
+/**
+ * A halt was written, or could not be. The first one is announced; a halt that replaced it meanwhile is written. A write that
+ * failed is repeated while the drive lasts: at Step Functions the state on the run's record is what keeps images from starting.
+ */
+export function endHaltWrite(run: RunDraft, ok: boolean, now: number, effects: EngineEffect[]): void {
   run.writingHalt = false;
-  announceDrain(run, now, effects);
+  if (ok) run.haltSaved = true;
+  else if (!run.leaseLost) run.haltRetryAt = now + WRITE_RETRY_MS;
+  // At Step Functions the announcement waits for the repetition a little: until then images may start.
+  if (ok || !run.remote) announceDrain(run, now, effects);
   writeHalt(run, now, effects);
+}
+
+/** Repeats a failed write of the halt when that is due. */
+export function repeatHaltWrite(run: RunDraft, now: number, effects: EngineEffect[]): void {
+  if (now >= run.haltRetryAt && !run.leaseLost) writeHalt(run, now, effects);
 }
 
 /** A halt that takes longer to write is announced before it is written, ms. */
@@ -114,16 +133,6 @@ function announceDrain(run: RunDraft, now: number, effects: EngineEffect[]): voi
   run.drainAnnounced = true;
   emit(run, { kind: 'draining', why: halt.kind, next, ...defined({ by: requesterOf(halt) }) }, now, effects);
 }
-
-/**
- * The process that holds the lease writes the state of a run whose lease was lost; a completed run is written at its
- * end. A run on Step Functions continues there while the bot is away.
- */
-const isWritten = (
-  { remote }: Pick<RunDraft, 'remote'>,
-  halt: Halt,
-): halt is Exclude<Halt, { kind: 'lease-lost' | 'completed' }> =>
-  halt.kind !== 'lease-lost' && halt.kind !== 'completed' && !(remote && halt.kind === 'shutdown');
 
 function requesterOf(halt: Halt): Person | undefined {
   if (halt.kind === 'pause') return halt.by;

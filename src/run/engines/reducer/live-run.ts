@@ -177,6 +177,10 @@ export interface RunDraft {
   /** The halt that is written or was written last. */
   writtenHalt: Halt | undefined;
   writingHalt: boolean;
+  /** When a write that failed is repeated. */
+  haltRetryAt: number;
+  /** The control table has a state that follows from a halt: at Step Functions no image starts any more. */
+  haltSaved: boolean;
   /** The event that the run drains was emitted, or is not due. */
   drainAnnounced: boolean;
   /** Images in flight are not waited for after this time. */
@@ -271,6 +275,8 @@ export function createLiveRun(
     haltedAt: 0,
     writtenHalt: undefined,
     writingHalt: false,
+    haltRetryAt: Number.POSITIVE_INFINITY,
+    haltSaved: false,
     drainAnnounced: false,
     drainUntil: Number.POSITIVE_INFINITY,
     abandoned: false,

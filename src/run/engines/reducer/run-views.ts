@@ -11,7 +11,8 @@ import { judgeWarnings } from '../../rules/warnings.ts';
 import { type Checkpoint, copyProgress, type Retry } from '../../store/checkpoint.ts';
 import { copySinceGrowth } from '../../store/since-growth.ts';
 import { canaryAwaitsRows } from './counting.ts';
-import { type Attempts, activeMsAt, type LiveRun } from './live-run.ts';
+import type { Halt } from './engine-events.ts';
+import { type Attempts, activeMsAt, type LiveRun, type RunDraft } from './live-run.ts';
 
 const RECENT_CALLS_MS = 120_000;
 /** People hear that the lease cannot be renewed after this time. Shorter outages of the control table do not matter. */
@@ -61,6 +62,27 @@ export const inFlightOf = ({ remote, inFlight }: Pick<LiveRun, 'remote' | 'inFli
 export const withoutOutcome = (run: LiveRun): number =>
   run.remote?.inFlight ??
   [...run.inFlight.entries()].reduce((count, [, image]) => count + (image.hasOutcome ? 0 : 1), 0);
+
+/**
+ * The process that holds the lease writes the state of a run whose lease was lost; a completed run is written at its
+ * end. A run on Step Functions continues there while the bot is away.
+ */
+export const isWritten = (
+  { remote }: Pick<RunDraft, 'remote'>,
+  halt: Halt,
+): halt is Exclude<Halt, { kind: 'lease-lost' | 'completed' }> =>
+  halt.kind !== 'lease-lost' && halt.kind !== 'completed' && !(remote && halt.kind === 'shutdown');
+
+/**
+ * Whether images may start at Step Functions after a halt, because the run's record does not have it yet: `running`, an
+ * execution may start them; `stopped`, it was stopped, and only children that it had begun may. Undefined: none starts.
+ */
+export function gateAfterHalt(run: Pick<RunDraft, 'halt' | 'haltSaved' | 'remote'>): 'running' | 'stopped' | undefined {
+  const { halt, haltSaved, remote } = run;
+  if (!remote || !halt || haltSaved || !isWritten(run, halt)) return;
+  if (remote.isStopped) return 'stopped';
+  return remote.isRunning || remote.mayBeOpen || remote.stage === 'opening' ? 'running' : undefined;
+}
 
 /** The images without an outcome that were throttled or whose connection broke. */
 function retriesOf(run: LiveRun): Retry[] {
@@ -116,6 +138,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
     totals,
     inFlight: inFlightOf(run),
     draining: run.halt !== undefined,
+    gateAfterHalt: gateAfterHalt(run),
     waiting: run.waiting.length,
     pacePerMinute: pace,
     ceilingPerMinute: terms.ceilingPerMinute,

@@ -29,7 +29,7 @@ export interface Remote {
   ending: Ending | undefined;
   /** How far its last outcomes were read: the images below this one. */
   sweptTo: number;
-  /** After a halt: rows that waited when at most one was in progress; undefined before. */
+  /** After a halt that is on the run's record: rows that waited when at most one was in progress; undefined before. */
   pendingAtLast: number | undefined;
   /** Since when calls about the execution fail; undefined while they succeed. */
   blindSince: number | undefined;
@@ -39,6 +39,10 @@ export interface Remote {
   doneAtOpening: number;
   fruitless: number;
   stopsTried: number;
+  /** An execution was open and was not followed to its end, so it may start images. */
+  isRunning: boolean;
+  /** The run's record said that the run is halted before the look under way began. */
+  looksAfterHalt: boolean;
   /** This process stopped the execution. */
   isStopped: boolean;
   /** The attempt whose images in progress were counted as repeats. */
@@ -88,6 +92,8 @@ export const createRemote = (
   doneAtOpening: 0,
   fruitless: 0,
   stopsTried: 0,
+  isRunning: false,
+  looksAfterHalt: false,
   isStopped: false,
   repeatsOf,
 });

@@ -7,11 +7,11 @@ import type { MachineEntry } from '../../store/machine-entry.ts';
 import { noteCutOff } from '../reducer/attempt.ts';
 import { countCalls } from '../reducer/counting.ts';
 import type { EngineEffect, EngineEvent } from '../reducer/engine-events.ts';
-import { haltRun } from '../reducer/halts.ts';
+import { abandon, haltRun } from '../reducer/halts.ts';
 import { noAttempts, type RunDraft } from '../reducer/live-run.ts';
 import { append, countRecords, saveCheckpointIfDue } from '../reducer/outcomes.ts';
 import { checkAllRows } from '../reducer/rows.ts';
-import { takeCheckpoint } from '../reducer/run-views.ts';
+import { gateAfterHalt, takeCheckpoint } from '../reducer/run-views.ts';
 import { isOff, type Remote, STOPPED_BY_BOT, type Throttle, throttleFor } from './remote.ts';
 import { isDoneBelow, lookAt, moveWindow, nextOpen } from './window.ts';
 
@@ -85,6 +85,7 @@ function follow(run: RunDraft, remote: Remote, now: number, effects: EngineEffec
   if (remote.following) return Number.POSITIVE_INFINITY;
   if (now < remote.followAt) return remote.followAt;
   remote.following = true;
+  remote.looksAfterHalt = run.haltSaved;
   remote.followAt = now + FOLLOW_MS;
   const { progress } = run;
   effects.push({
@@ -96,9 +97,13 @@ function follow(run: RunDraft, remote: Remote, now: number, effects: EngineEffec
   return Number.POSITIVE_INFINITY;
 }
 
+/** How long the state after a halt may take to be on the run's record before the execution is stopped at once, ms. */
+const GATE_WAIT_MS = 5_000;
+
 /**
- * After a halt no image begins any more: the state on the run's record stops the children. The rows in progress are waited for,
- * with one row at a time in the place of those that end; then the execution is stopped.
+ * After a halt the state on the run's record stops the children: no image begins any more. The rows in progress are waited for,
+ * with one row at a time in the place of those that end; then the execution is stopped. While that state cannot be written
+ * images go on to begin, so the execution is stopped without waiting for those in progress.
  */
 function endExecution(
   run: RunDraft,
@@ -116,6 +121,8 @@ function endExecution(
     return run.drainUntil;
   }
   if (remote.isStopped) return readTheRest(run, remote, now, effects);
+  const gateWaitUntil = gateAfterHalt(run) === undefined ? Number.POSITIVE_INFINITY : run.haltedAt + GATE_WAIT_MS;
+  if (now >= gateWaitUntil) abandon(run, effects);
   const isDue = run.abandoned || now >= run.drainUntil || isDrained(remote) || isBlind(remote, now, FOLLOW_MS * 5);
   if (isDue && now >= remote.retryAt) {
     remote.stage = 'stopping';
@@ -124,7 +131,7 @@ function endExecution(
   }
   if (isDue) return remote.retryAt;
   holdPace(remote, { rows: 1, waitSeconds: 0 }, now, effects);
-  return Math.min(follow(run, remote, now, effects), run.drainUntil);
+  return Math.min(follow(run, remote, now, effects), run.drainUntil, gateWaitUntil);
 }
 
 /** Another process opened the execution, and the run was halted before this one looked. */
@@ -155,7 +162,7 @@ export const isAtRest = (run: Pick<RunDraft, 'halt' | 'leaseLost'>, remote: Remo
   leavesRunning(run) || (remote.stage === 'none' && !remote.mayBeOpen);
 
 /**
- * All rows that were in progress at the halt have ended: with one row at a time, another one began in the place of the last of
+ * All rows that were in progress when the halt was on the run's record have ended: with one row at a time, another one began in the place of the last of
  * them. That one invokes nothing, because the gate is closed.
  */
 const isDrained = ({ ending, inFlight, pending, pendingAtLast }: Remote): boolean =>
@@ -196,6 +203,7 @@ function noteOpened(remote: Remote, { isNew, now }: Event<'execution-opened'>): 
   remote.stage = 'open';
   remote.wasOpen = true;
   remote.mayBeOpen = false;
+  remote.isRunning = true;
   remote.isStopped = false;
   remote.ending = undefined;
   remote.sweptTo = 0;
@@ -223,7 +231,7 @@ function noteRemoteFailure(
       break;
     case 'stop':
       remote.stopsTried += 1;
-      // The state on the run's record stops every child that begins.
+      // The state on the run's record stops every child that begins, as soon as it can be written.
       remote.stage = remote.stopsTried >= MOST_STOPS ? 'none' : 'open';
       return;
     case 'set-throttle':
@@ -260,7 +268,7 @@ function takeFollowed(
     if (counts.running !== remote.inFlight) run.changed = true;
     remote.inFlight = counts.running;
     remote.pending = counts.pending;
-    const isLast = run.halt !== undefined && !run.writingHalt && counts.running <= 1;
+    const isLast = remote.looksAfterHalt && counts.running <= 1;
     remote.pendingAtLast = isLast ? (remote.pendingAtLast ?? counts.pending) : undefined;
   }
   if (event.ending === undefined) return;
@@ -338,6 +346,7 @@ function noteEnd(
   effects: EngineEffect[],
 ): void {
   remote.stage = 'none';
+  remote.isRunning = false;
   remote.ending = undefined;
   if (run.halt || isDoneBelow(run.progress, endOfSlice(run))) {
     remote.fruitless = 0;

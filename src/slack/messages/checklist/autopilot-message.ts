@@ -17,6 +17,7 @@ import { asRefusal, compose, type Message, say } from '../kit/message.ts';
 import { faultMessage, stopFileLines } from '../refusals/refusals.ts';
 import { startRefusalMessage } from '../refusals/start-refusals.ts';
 import { stepRefusalLines } from '../refusals/step-refusals.ts';
+import { gateLines } from '../run/alert-lines.ts';
 import {
   describeFault,
   formatCost,
@@ -277,7 +278,12 @@ export function autopilotStoppedMessage({ withdrew, job, run, faults }: Autopilo
     'The autopilot is stopped and starts no more steps.',
     ...(withdrew ? ['Its request for the flush was withdrawn.'] : []),
     ...(job ? [`${jobName(job)} is stopping after its current batch.`] : []),
-    ...(run ? [`${runName(run.runId)} is stopping too: no more images start. \`/rescan resume\` continues it.`] : []),
+    ...(run
+      ? [
+          `${runName(run.runId)} is stopping too${run.gateAfterHalt === undefined ? ': no more images start.' : '.'} \`/rescan resume\` continues it.`,
+          ...gateLines(run),
+        ]
+      : []),
     ...faults.map(
       (fault) =>
         `:warning: Not everything could be stopped yet: ${describeFault(fault)}. The bot tries again. Until then deny its request if there is one, and check \`/rescan status\`.`,

@@ -29,16 +29,43 @@ export function storedLine(
     : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume ${what} by itself on this machine. A bot on another machine does not see the file.`;
 }
 
+/** `waiting for 6 images in progress` */
+export const waitingText = (inFlight: number): string =>
+  inFlight === 0 ? 'none is in progress' : `waiting for ${counted(inFlight, 'image')} in progress`;
+
+type AfterHalt = Pick<RunSnapshot, 'draining' | 'gateAfterHalt' | 'inFlight'>;
+
+/** Which images AWS may start after the halt of a run on Step Functions that the control table does not have; none elsewhere. */
+export function gateLines({ draining, gateAfterHalt }: Omit<AfterHalt, 'inFlight'>): readonly string[] {
+  const until = 'until the control table can be written';
+  if (gateAfterHalt === undefined) return [];
+  if (gateAfterHalt === 'stopped')
+    return [
+      `The execution at AWS Step Functions is stopped. Its children of type EXPRESS cannot be ended: they may process the rest of their images ${until}.`,
+    ];
+  return draining
+    ? [
+        `:warning: AWS Step Functions may start more images ${until}, or until the bot has stopped the execution, which it tries after 5 s at the latest.`,
+      ]
+    : [
+        `:warning: The bot could not stop the execution at AWS Step Functions, so it may start more images ${until}. To end it now, stop it in the Step Functions console.`,
+      ];
+}
+
+/** What starts after a halt, and what is waited for. */
+export const afterHaltText = (run: AfterHalt): string =>
+  gateLines(run)[0] ?? `No more images start; ${waitingText(run.inFlight)}.`;
+
 /** The state of a run is not in the control table yet. `unsaved`: where a halt of its own is stored meanwhile. */
 export const unsavedLines = (
   halt: 'pause' | 'stop',
-  run: Pick<RunSnapshot, 'state' | 'unsaved'>,
+  run: Pick<RunSnapshot, 'state' | 'unsaved' | 'draining' | 'gateAfterHalt'>,
 ): readonly string[] => {
   const isOwn = run.state.kind === 'tripped' || (run.state.kind === 'paused' && run.state.because.kind === 'fault');
   const unsaved = `:warning: This ${halt} is not saved in the control table yet, because the table cannot be written.`;
   return isOwn && run.unsaved
-    ? [unsaved, storedLine(halt, run.unsaved)]
-    : [`${unsaved} If the bot restarts before it is, the run may continue by itself.`];
+    ? [unsaved, storedLine(halt, run.unsaved), ...gateLines(run)]
+    : [`${unsaved} If the bot restarts before it is, the run may continue by itself.`, ...gateLines(run)];
 };
 
 /** After a crash the images that were in progress are not known for sure; after a drain they are. */

@@ -6,7 +6,7 @@ import { ACTION, button } from '../kit/buttons.ts';
 import { code, mention } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
 import { compose, type Message } from '../kit/message.ts';
-import { drainingText, leftLine, repeatedLine, unsavedLines } from './alert-lines.ts';
+import { afterHaltText, drainingText, leftLine, repeatedLine, unsavedLines } from './alert-lines.ts';
 import {
   describeCurrentPace,
   describeEndedWarning,
@@ -184,7 +184,7 @@ const followedAgain = (snapshot: RunSnapshot): Alert =>
  * once and is the alert.
  */
 function drainAlert({ snapshot, next, why, by }: Extract<RunEvent, { kind: 'draining' }>): Alert {
-  const then = `No more images start; ${waitingText(snapshot.inFlight)}.`;
+  const then = afterHaltText(snapshot);
   const isAlarm = (why === 'trip' || why === 'fault') && snapshot.inFlight > 0;
   if (!isAlarm) return thread({ fact: `${drainingText(why, by)} ${then}` });
   const run = { ...snapshot, state: next };
@@ -221,10 +221,6 @@ const describeHalt = ({ state }: RunSnapshot): string =>
     : state.kind === 'paused' && state.because.kind === 'fault'
       ? `is pausing: ${describeFault(state.because.fault)}`
       : 'is stopping';
-
-/** `waiting for 6 images in progress` */
-export const waitingText = (inFlight: number): string =>
-  inFlight === 0 ? 'none is in progress' : `waiting for ${counted(inFlight, 'image')} in progress`;
 
 const once = (name: string, alert: Alert | undefined): Alert | undefined => alert && { ...alert, once: name };
 

@@ -3,8 +3,7 @@ import type { PaceSetting, RunSnapshot } from '../../../run/model/types.ts';
 import { code } from '../kit/escape.ts';
 import { counted, rate } from '../kit/format.ts';
 import { type Message, refuseWith, say } from '../kit/message.ts';
-import { storedLine } from './alert-lines.ts';
-import { waitingText } from './alerts.ts';
+import { gateLines, storedLine, waitingText } from './alert-lines.ts';
 import { describeFault, describePace, describeState, faultLines, formatDone, runName } from './describe-run.ts';
 
 /** Answers that only the person who asked sees. */
@@ -41,14 +40,17 @@ export const haltUnreadMessage = (refusal: Extract<Refusal, { reason: 'halt-unre
 export function haltedMessage(run: RunSnapshot, what: 'pause' | 'stop' | 'stop-now'): Message {
   const name = runName(run.runId);
   const halt = what === 'pause' ? 'pause' : 'stop';
+  const doing = what === 'pause' ? 'is pausing' : 'is stopping';
   if (run.unsaved)
     return say(
-      `${name} starts no more images: ${waitingText(run.inFlight)}.`,
+      run.gateAfterHalt === undefined
+        ? `${name} starts no more images: ${waitingText(run.inFlight)}.`
+        : `${name} ${doing}.`,
+      ...gateLines(run),
       'The control table cannot be written.',
       storedLine(halt, run.unsaved),
     );
   if (run.state.kind !== 'running') return say(`${name} ${describeState(run)}.`);
-  const doing = what === 'pause' ? 'is pausing' : 'is stopping';
   if (what === 'stop-now' && run.inFlight > 0)
     return say(
       `${name} ${doing} without waiting: no more images start. ${formatDone(run)}.`,

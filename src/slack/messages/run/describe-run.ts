@@ -215,10 +215,12 @@ export function storedLine(run: RunSnapshot): string {
 }
 
 /** The last sentence about a run that ended: nothing is running, and how many records the table has. */
-export const restingLine = ({ growth }: RunSnapshot): string =>
-  growth.entries === undefined
-    ? 'Nothing is running now.'
-    : `Nothing is running now. The table has ${counted(growth.entries, 'record')} (failures not counted).`;
+export const restingLine = ({ growth, gateAfterHalt }: RunSnapshot): string => {
+  const fact = gateAfterHalt === undefined ? 'Nothing is running now.' : 'Images may still be in progress.';
+  return growth.entries === undefined
+    ? fact
+    : `${fact} The table has ${counted(growth.entries, 'record')} (failures not counted).`;
+};
 
 /** `24 (5 %), 20 of them TEXTRACT_ERROR · …` */
 export function formatFailed(run: RunSnapshot): string {
@@ -304,6 +306,8 @@ export function describeState(run: RunSnapshot): string {
         return `is checking the rows of all images in the table: ${formatDone(run)}`;
       if (run.rows?.canaryWaits && !run.draining)
         return `waits until the rows of the first images are in the table: ${formatDone(run)}`;
+      if (run.gateAfterHalt === 'running')
+        return `was halted, but AWS Step Functions may start more images until the control table can be written: ${formatDone(run)}`;
       return run.draining
         ? `starts no more images and waits for ${counted(run.inFlight, 'image')} in progress: ${formatDone(run)}`
         : `is running: ${formatDone(run)}`;

@@ -155,6 +155,44 @@ describe.each(ENGINES)('the engine %s', (engine) => {
     expect((await rig.invocations()).counts).toEqual(Array(80).fill(1));
   });
 
+  test.each(['stop', 'trip'] as const)(
+    'a %s whose first write fails starts no more images once the table can be written',
+    async (what) => {
+      const bot = await start(400);
+      await rig.start(bot, { pace: PACE });
+      await rig.untilDone(bot, 5);
+      rig.aws.turn({
+        accessDenied: ['dynamodb:UpdateItem'],
+        ...(what === 'trip' && { failures: { kind: 'textract' } }),
+      });
+      if (what === 'stop') value(await rig.during(bot.runs.stop('U9', { now: false })));
+      await bot.listensTo('draining');
+      rig.aws.turn({ accessDenied: [] });
+      const { snapshot } = await bot.listensTo(what === 'stop' ? 'stopped' : 'tripped');
+      const { total } = await rig.invocations();
+      expect(total).toBeLessThan(300);
+      await rig.pass(5_000);
+      expect((await rig.invocations()).total).toBe(total);
+      expect(snapshot.gateAfterHalt).toBeUndefined();
+    },
+  );
+
+  test('a stop while the control table cannot be written holds, and the table has it as soon as it can be written', async () => {
+    const bot = await start(400);
+    await rig.start(bot, { pace: PACE });
+    await rig.untilDone(bot, 5);
+    rig.control.refuses = true;
+    value(await rig.during(bot.runs.stop('U9', { now: false })));
+    expect(await bot.listensTo('stopped')).toMatchObject({ unwritten: true });
+    const { total } = await rig.invocations();
+    await rig.pass(3_000);
+    // Images in flight when the execution was stopped reach the function until their requests have arrived.
+    expect((await rig.invocations()).total).toBeLessThanOrEqual(total + 10);
+    rig.control.refuses = false;
+    await rig.until(async () => ((await bot.runs.current())?.unsaved ? undefined : true));
+    expect((await bot.runs.current())?.state).toEqual({ kind: 'stopped', by: { kind: 'person', by: 'U9' } });
+  });
+
   test('leaves images in flight after stop now, and only those are invoked again', async () => {
     const bot = await start(60);
     rig.realStepMs = 10;

@@ -45,7 +45,7 @@ export interface Model {
   /** Ends the append in progress. `taken`: another process wrote a chunk under its number. */
   endAppend(how: string): void;
   endCheckpoint(): void;
-  endHaltWrite(): void;
+  endHaltWrite(ok?: boolean): void;
   endGrowthCheck(answer: 'grew' | 'same' | 'fails'): void;
   /** Ends the lookup in progress. */
   endLookup(proof: RowProof | 'fails'): void;
@@ -279,9 +279,9 @@ export function modelRun(options: { images: number; canary?: Canary }): Model {
       if (!inProgress.checkpoint) return;
       send({ kind: 'checkpoint-ended' });
     },
-    endHaltWrite() {
+    endHaltWrite(ok = true) {
       if (!inProgress.halt) return;
-      send({ kind: 'halt-write-ended' });
+      send({ kind: 'halt-write-ended', ok });
     },
     endGrowthCheck(answer) {
       if (!inProgress.growth) return;

@@ -250,16 +250,47 @@ describe('halts', () => {
     expect(model.run().halt).toEqual(halts[winner]);
   });
 
+  test('a write of a halt that fails is repeated after a second, and one that succeeds is not', () => {
+    const model = modelRun({ images: 2 });
+    const writes = () => model.effects().filter(({ kind }) => kind === 'write-halt').length;
+    model.startAll();
+    model.send({ kind: 'halted', halt: halts.stop });
+    for (const failures of [1, 2]) {
+      model.endHaltWrite(false);
+      model.tickUntilIdle();
+      expect(writes()).toBe(failures);
+      model.pass(1_000);
+      model.tickUntilIdle();
+      expect(model.effects().findLast(({ kind }) => kind === 'write-halt')).toMatchObject({ halt: halts.stop });
+      expect(writes()).toBe(failures + 1);
+    }
+    model.endHaltWrite(true);
+    model.pass(5_000);
+    model.tickUntilIdle();
+    expect(writes()).toBe(3);
+  });
+
+  test('a write of a halt that fails is not repeated without the lease', () => {
+    const model = modelRun({ images: 2 });
+    model.startAll();
+    model.send({ kind: 'halted', halt: halts.stop });
+    model.send({ kind: 'halted', halt: halts['lease-lost'] });
+    model.endHaltWrite(false);
+    model.pass(1_000);
+    model.tickUntilIdle();
+    expect(model.effects().filter(({ kind }) => kind === 'write-halt')).toHaveLength(1);
+  });
+
   test('a halt is written before watchers hear of it, and a halt that replaces it is written after it', () => {
     const model = modelRun({ images: 2 });
     model.startAll();
     const first = model.send({ kind: 'halted', halt: halts.pause });
     expect(kindsOf(first)).toEqual(['write-halt']);
     expect(model.send({ kind: 'halted', halt: halts.stop })).toEqual([]);
-    const second = model.send({ kind: 'halt-write-ended' });
+    const second = model.send({ kind: 'halt-write-ended', ok: true });
     expect(emitted(second)).toEqual(['draining']);
     expect(second).toContainEqual(expect.objectContaining({ kind: 'write-halt', halt: halts.stop }));
-    expect(emitted(model.send({ kind: 'halt-write-ended' }))).toEqual([]);
+    expect(emitted(model.send({ kind: 'halt-write-ended', ok: true }))).toEqual([]);
   });
 
   test('a shutdown waits for images in flight for its time only, even when the run was paused before', () => {
@@ -301,8 +332,9 @@ const command = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constantFrom('manifest' as const, 'saved' as const, 'halt-written' as const) }),
+    arbitrary: fc.record({ do: fc.constantFrom('manifest' as const, 'saved' as const) }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('halt-write' as const), ok: fc.boolean() }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -350,8 +382,8 @@ function play(model: Model, step: Command): void {
       return void model.readManifest();
     case 'saved':
       return model.endCheckpoint();
-    case 'halt-written':
-      return model.endHaltWrite();
+    case 'halt-write':
+      return model.endHaltWrite(step.ok);
     case 'growth':
       return model.endGrowthCheck(step.answer);
     case 'lookup':

@@ -411,6 +411,80 @@ test('an execution whose start was not answered is ended when the run is stopped
   expect(calls(rig, 'StopExecution')).toBe(1);
 });
 
+/** A run that is stopped while the state after the stop cannot be written for `ms`. */
+async function stoppedWithoutWrites(ms: number, options: RemoteRigOptions, afterMs: number): Promise<RemoteRig> {
+  let savesHaltAt = Number.POSITIVE_INFINITY;
+  const rig = await startRemoteRig({ ...options, savesHaltAt: () => savesHaltAt });
+  await rig.play(afterMs);
+  savesHaltAt = rig.clock.now() + ms;
+  rig.drive.halt({ kind: 'stop', by: { kind: 'person', by: 'U1' }, now: false });
+  return rig;
+}
+
+test('a halt whose write fails is written again, and images begin only until then', async () => {
+  const rig = await stoppedWithoutWrites(1_500, { images: 1_000, perMinute: 600 }, 10_000);
+  const haltedAt = rig.clock.now();
+  await rig.play();
+  const [execution] = rig.world.executions.values();
+  expect((execution?.haltedAt ?? Number.POSITIVE_INFINITY) - haltedAt).toBeLessThanOrEqual(3_000);
+  expect((await rig.drive.ended).leftInFlight).toBe(0);
+  expect(rig.run.totals.processed).toBeLessThanOrEqual(132);
+  const resumed = await next(rig, { images: 1_000, perMinute: 600, fresh: true });
+  await resumed.play();
+  expect(resumed.run.totals).toMatchObject({ processed: 1_000, calls: 1_000 });
+});
+
+test('people hear that images may start while a halt is not written, and that none starts when it is', async () => {
+  for (const [ms, gateAfterHalt] of [
+    [500, undefined],
+    [4_000, 'running'],
+  ] as const) {
+    const rig = await stoppedWithoutWrites(ms, { images: 1_000, perMinute: 600 }, 10_000);
+    await rig.play();
+    const draining = rig.events.filter(({ kind }) => kind === 'draining');
+    expect(draining.map(({ snapshot }) => snapshot.gateAfterHalt)).toEqual([gateAfterHalt]);
+    expect(rig.events.at(-1)?.snapshot.gateAfterHalt).toBeUndefined();
+  }
+});
+
+test('a halt that cannot be written for five seconds stops the execution, and the images it cut off count as repeats', async () => {
+  const rig = await stoppedWithoutWrites(60_000, { images: 300, perMinute: 600 }, 10_000);
+  const haltedAt = rig.clock.now();
+  await rig.play();
+  const [execution] = rig.world.executions.values();
+  expect((execution?.stoppedAt ?? Number.POSITIVE_INFINITY) - haltedAt).toBeLessThanOrEqual(6_000);
+  expect((await rig.drive.ended).leftInFlight).toBeGreaterThan(20);
+  expect(rig.drive.snapshot().gateAfterHalt).toBe('stopped');
+  const resumed = await next(rig, { images: 300, perMinute: 600, fresh: true });
+  expect(resumed.run.totals.repeats).toBeGreaterThan(20);
+  await resumed.play();
+  expect(resumed.run.totals.processed).toBe(300);
+  expect([calls(rig, 'StartExecution'), calls(rig, 'RedriveExecution')]).toEqual([2, 0]);
+});
+
+test('where neither the halt can be written nor the execution be stopped, the end says that images may start', async () => {
+  const failing = (executions: Executions): Executions => ({
+    ...executions,
+    stop: async () => {
+      throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    },
+  });
+  const rig = await stoppedWithoutWrites(3_600_000, { images: 1_000, perMinute: 600, change: failing }, 10_000);
+  await rig.play(60_000);
+  expect((await rig.drive.ended).halt.kind).toBe('stop');
+  expect(rig.drive.snapshot().gateAfterHalt).toBe('running');
+});
+
+test('an image that begins before the halt is written is waited for, also where it is the only one', async () => {
+  const one = { images: 50, perMinute: 10, tookMs: () => 5_000 };
+  // Images begin every 6 s: one of them while the halt is not written.
+  const rig = await stoppedWithoutWrites(4_000, one, 16_000);
+  await rig.play();
+  const [execution] = rig.world.executions.values();
+  const begun = Math.floor(((execution?.haltedAt ?? 0) - (execution?.beganAt ?? 0)) / 6_000) + 1;
+  expect(rig.run.totals.processed).toBe(begun);
+});
+
 test('a pause waits for an image that takes longer than every image before, and does not repeat it', async () => {
   const slow = { images: 200, perMinute: 600, tookMs: (index: number) => (index === 40 ? 60_000 : 2_000) };
   const rig = await startRemoteRig(slow);

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { RunSnapshot } from '../../../../src/run/model/types.ts';
 import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
 import { haltedMessage } from '../../../../src/slack/messages/run/answers.ts';
+import { describeState } from '../../../../src/slack/messages/run/describe-run.ts';
 import { runMessage } from '../../../../src/slack/messages/run/run-message.ts';
 import type { StopLocation } from '../../../../src/state/stops/stored-stops.ts';
 import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
@@ -79,6 +80,39 @@ test('a stop that is stored outside the control table says where, and for whom i
     ].join('\n'),
   );
   expect(text({ kind: 'file', path: '/tmp/STOP.f.json' })).toContain('A bot on another machine does not see the file.');
+});
+
+const onStepFunctions = (gateAfterHalt: 'running' | 'stopped', more: Partial<RunSnapshot> = {}) =>
+  runSnapshot({ engine: 'step-functions', draining: true, gateAfterHalt, ...more });
+const MAY_START =
+  ':warning: AWS Step Functions may start more images until the control table can be written, or until the bot has stopped the execution, which it tries after 5 s at the latest.';
+
+test('while the halt of a run on Step Functions is not in the control table, no message says that no image starts', () => {
+  const run = onStepFunctions('running', { unsaved: { stopFile: '/tmp/STOP' } });
+  const next = { kind: 'tripped', trippedBy: { kind: 'consecutive-failures', failures: 10 } } as const;
+  const drain = alertOf({ kind: 'draining', snapshot: run, why: 'trip', next }, { resumesByItself: true });
+  const answers = [haltedMessage(run, 'stop'), haltedMessage(run, 'pause')].map(({ text }) => text);
+  expect(answers.map((text) => text.split('\n')[0])).toEqual([
+    'Rescan r-0142 is stopping.',
+    'Rescan r-0142 is pausing.',
+  ]);
+  for (const text of [...answers, drain?.message.text]) {
+    expect(text).toContain(MAY_START);
+    expect(text).not.toMatch(/no more images/i);
+  }
+  expect(describeState(run)).toMatch(/^was halted, but AWS Step Functions may start more images until/);
+});
+
+test('the alert of the end says what may start where the halt is not saved and the execution goes on, or was stopped', () => {
+  const state = { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } } as const;
+  const text = (gateAfterHalt: 'running' | 'stopped') => {
+    const snapshot = onStepFunctions(gateAfterHalt, { state, draining: false });
+    const event = { kind: 'stopped', snapshot, drive: 'd-1', leftInFlight: 3, unwritten: true } as const;
+    return alertOf(event, { resumesByItself: true })?.message.text;
+  };
+  expect(text('running')).toContain('could not stop the execution at AWS Step Functions, so it may start more images');
+  expect(text('stopped')).toContain('The execution at AWS Step Functions is stopped. Its children of type EXPRESS');
+  for (const gate of ['running', 'stopped'] as const) expect(text(gate)).not.toContain('Nothing is running');
 });
 
 test('the alert of an unsaved trip says where it is stored, and what a restart of the bot does', () => {
