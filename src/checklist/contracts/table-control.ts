@@ -112,14 +112,14 @@ export type TableRefusal =
   /** DynamoDB does not accept a record as the backup has it. */
   | { readonly reason: 'record-refused'; readonly why: string }
   | { readonly reason: 'table-not-active'; readonly table: string; readonly status: string }
+  | { readonly reason: 'table-missing'; readonly table: string }
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob }
-  | { readonly reason: 'no-job' }
   /** The process of a backup died, and no other one made the backup again in time. */
   | { readonly reason: 'interrupted' }
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'busy'; readonly holder: string }
-  | { readonly reason: 'shutting-down' }
+  | { readonly reason: 'no-job' | 'shutting-down' }
   | { readonly reason: 'location'; readonly bucket: string; readonly why: 'missing' | 'not-writable' }
   | {
       readonly reason: 'legacy';

@@ -25,7 +25,7 @@ import type { ApprovalFacts } from './approval-facts.ts';
 import type { ApprovalRequests } from './approval-requests.ts';
 import { type Decision, isUntouchedBefore, type JobDriver, type JobDriverPorts } from './job-driver.ts';
 import type { JobRecord, StoredJob } from './job-record.ts';
-import { refusalOrFault } from './table-errors.ts';
+import { refusalOf, refusalOrFault } from './table-errors.ts';
 import { CHANGED_BY_JOBS } from './table-facts.ts';
 
 export interface LookForWorkPorts extends TableClients {
@@ -182,7 +182,20 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     }
   }
 
-  /** @throws the errors of AWS: the job is looked at again later. */
+  /**
+   * The facts for a job that is to resume. A backup or a table that cannot be used stays so until a person acts, so its error is a
+   * refusal here. @throws the errors of AWS: the job is looked at again later.
+   */
+  const gather = ({ work, id }: ApprovedJob) =>
+    ports.facts
+      .gather(work, () => ports.checklist.openId(), id)
+      .catch((error: unknown) => {
+        const refusal = refusalOf(error);
+        if (!refusal) throw error;
+        return refuse(refusal);
+      });
+
+  /** @throws as `gather`. */
   async function refusalToResume(job: ApprovedJob, approval: Approval | undefined): Promise<ResumeRefusal | undefined> {
     if (!approval) return { reason: 'approval-gone' };
     if (!job.fingerprint) return { reason: 'older-version' };
@@ -190,7 +203,7 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     const use = { action: work.kind, options: optionsOf(work), fingerprint };
     const refusal = refusalOfUse(approval, use, clock.now(), 'used');
     if (refusal) return refusal;
-    const facts = await ports.facts.gather(work, () => ports.checklist.openId(), job.id);
+    const facts = await gather(job);
     if (!facts.ok) {
       requireRead(facts.refusal);
       return { reason: 'blocked', refusal: facts.refusal };

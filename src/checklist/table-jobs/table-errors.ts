@@ -16,6 +16,7 @@ import { LegacyBackupError, LegacyTypesUnknownError } from '../../backup/legacy/
 import { ExportFailedError, PointInTimeRecoveryOffError } from '../../backup/native/native.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { ChangeRefusedError } from '../../pipeline/table/swap-plan.ts';
+import { TableNotFoundError } from '../../pipeline/table/table.ts';
 import type { TableRefusal } from '../contracts/table-control.ts';
 
 /** The refusal that an error of the backup code means; undefined for errors of AWS and defects. */
@@ -42,6 +43,7 @@ export function refusalOf(error: unknown): TableRefusal | undefined {
   if (error instanceof ChangeRefusedError) return { reason: 'record-refused', why: error.message };
   if (error instanceof TableNotActiveError)
     return { reason: 'table-not-active', table: error.table, status: error.status };
+  if (error instanceof TableNotFoundError) return { reason: 'table-missing', table: error.table };
   if (error instanceof NotRecreatableError)
     return { reason: 'not-recreatable', table: error.table, obstacles: error.obstacles };
   if (error instanceof TableInUseError) return { reason: 'table-in-use', table: error.table, changes: error.changes };

@@ -1,8 +1,16 @@
 import { DynamoDBClient, ResourceNotFoundException } from '@aws-sdk/client-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { NotRecreatableError, TableUnfinishedError } from '../../../src/backup/errors.ts';
+import {
+  BackupLocationError,
+  BackupNotFoundError,
+  BackupNotVerifiedError,
+  BackupOfAnotherTableError,
+  NotRecreatableError,
+  TableUnfinishedError,
+} from '../../../src/backup/errors.ts';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
 import type { TableEvent } from '../../../src/checklist/contracts/table-control.ts';
+import { TableNotFoundError } from '../../../src/pipeline/table/table.ts';
 import type { ControlWrite } from '../../support/memory/memory-control-table.ts';
 import { settle } from '../../support/rigs/fake-clock.ts';
 import { APPROVAL_MS, type BotProcess, createWorld, LEASE_MS, RECORDS, standBy, type World } from './job-rig.ts';
@@ -353,6 +361,41 @@ describe('a job whose process died', () => {
     await standBy(world, next, 2 * LEASE_MS);
     expect(await next.heard('interrupted')).toMatchObject({ because });
     expect(world.deleted).toHaveLength(2);
+  });
+
+  test.each([
+    ['backup-not-found', new BackupNotFoundError('b-1')],
+    ['backup-unverified', new BackupNotVerifiedError('b-1', 'its MD5 is another')],
+    ['backup-of-another-table', new BackupOfAnotherTableError('b-1', 'arn:1', 'arn:2')],
+    ['location', new BackupLocationError('bucket', 'missing', undefined)],
+    ['table-missing', new TableNotFoundError('T', undefined)],
+  ])('A dead job that meets the error %s is reported once, and people can go on', async (reason, error) => {
+    const world = createWorld();
+    await halfDone(world, 1_000);
+    world.gatherError = error;
+    const next = world.process('next');
+    await standBy(world, next, 4 * LEASE_MS);
+    const interrupted = world.reported.filter(({ event }) => event.kind === 'interrupted');
+    expect(interrupted).toMatchObject([
+      { event: { because: { reason: 'blocked', refusal: { reason } }, next: { ok: false, refusal: { reason } } } },
+    ]);
+    expect(await next.record.read()).toBeUndefined();
+    expect(await Array.fromAsync(world.table.list('backup-job'))).toEqual([]);
+    world.gatherError = undefined;
+    const { id } = await next.request();
+    expect(await next.approve(id)).toMatchObject({ ok: true });
+  });
+
+  test('A dead job whose facts cannot be read at the moment resumes when they can', async () => {
+    const world = createWorld();
+    await halfDone(world, 1_000);
+    world.gatherError = new Error('no route to S3');
+    const next = world.process('next');
+    await standBy(world, next, 2 * LEASE_MS);
+    expect(await next.record.read()).toBeDefined();
+    world.gatherError = undefined;
+    await standBy(world, next, 4_000);
+    await next.heard('finished');
   });
 
   test('A dead job resumes although it has changed the number of records itself', async () => {

@@ -49,6 +49,8 @@ export interface World {
   facts: { name: string; value: string }[];
   /** Why nothing may be asked for or start. */
   refusal: TableRefusal | undefined;
+  /** What fails when the facts are gathered. */
+  gatherError: Error | undefined;
   stopFile: boolean;
   /** Stops that are stored outside the control table. */
   readonly storedStops: StoredStop[];
@@ -107,6 +109,7 @@ export function createWorld(): World {
       { name: 'records counted', value: '5' },
     ],
     refusal: undefined,
+    gatherError: undefined,
     stopFile: false,
     storedStops: [],
     ended: new Map(),
@@ -233,6 +236,7 @@ export function createWorld(): World {
       async gather() {
         if (driver.current()) await options.beforeGathering?.();
         await alive();
+        if (world.gatherError) throw world.gatherError;
         if (world.refusal) return { ok: false, refusal: world.refusal };
         return { ok: true, value: { fingerprint: [...world.facts], backup: backupRecord(), checklistId: 'c-1' } };
       },

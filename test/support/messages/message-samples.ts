@@ -129,6 +129,7 @@ export const tableRefusals: readonly TableRefusal[] = [
   { reason: 'restore-mismatch', backupId: 'B 1', difference: { added: 1, changed: 2, removed: 3 } },
   { reason: 'record-refused', why: 'W 1' },
   { reason: 'table-not-active', table: 'T 1', status: 'S 1' },
+  { reason: 'table-missing', table: 'T 1' },
   { reason: 'job-active', job: flushJob() },
   { reason: 'location', bucket: 'B 1', why: 'missing' },
   {

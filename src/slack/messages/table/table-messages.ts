@@ -253,11 +253,15 @@ export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupt
           ]
         : ['It cannot be continued now:', ...tableRefusalLines(next.refusal, 'job')]),
       // A job that has deleted the table is never interrupted: it resumes, whatever its approval says.
-      leftLine(job, { isTableKept: true }),
+      ...(isTableMissing(because) ? [] : [leftLine(job, { isTableKept: true })]),
       requestedLine(job),
     ],
   });
 }
+
+/** Somebody else deleted it. */
+const isTableMissing = (because: Extract<TableEvent, { kind: 'interrupted' }>['because']): boolean =>
+  because.reason === 'blocked' && because.refusal.reason === 'table-missing';
 
 function interruptionLines(because: Extract<TableEvent, { kind: 'interrupted' }>['because']): readonly string[] {
   switch (because.reason) {

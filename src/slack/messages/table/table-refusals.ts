@@ -84,6 +84,11 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
       return [`DynamoDB did not accept a record: ${code(refusal.why, 400)}.`];
     case 'table-not-active':
       return [`Table ${code(refusal.table, 120)} is ${code(refusal.status, 40)}, not ACTIVE. Try again when it is.`];
+    case 'table-missing':
+      return [
+        `There is no table ${code(refusal.table, 120)} in this account and region.`,
+        'Check the settings `TABLE` and `AWS_REGION`. If the table was deleted, restore it from point-in-time recovery or a backup of DynamoDB.',
+      ];
     case 'run-active':
       return [
         `${runName(refusal.runId)} is running, so the table cannot be changed now.`,

@@ -560,6 +560,7 @@ test('Every refusal has a text, and hostile texts in it have no effect', () => {
     { reason: 'restore-mismatch', ...record, difference: { added: 1, changed: 2, removed: 3 } },
     { reason: 'record-refused', why: HOSTILE },
     { reason: 'table-not-active', table: HOSTILE, status: HOSTILE },
+    { reason: 'table-missing', table: HOSTILE },
     { reason: 'run-active', runId: 'r-0142' },
     { reason: 'job-active', job: flushJob({ by: HOSTILE }) },
     { reason: 'no-job' },
