@@ -88,6 +88,7 @@ export function assembleDelivery(ports: SlackPorts, clients: ClientParts) {
       findLocation: findRunLocation,
       render: (run) => runMessage(run),
       isCurrent: (run) => run.state.kind !== 'running' || ports.drivesRuns(),
+      onMissing: ({ runId }) => heads.renew(runId),
       onDeleted: ({ runId }, { ts }) => heads.renew(runId, ts),
     }),
     jobMessages: createLiveMessageEditor<ShownJob>({

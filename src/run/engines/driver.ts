@@ -184,7 +184,7 @@ export async function driveRun(
   const snapshot = takeSnapshot(run, running, clock.now());
   void ports.emit(
     how.from === 'planned'
-      ? { kind: 'started', snapshot }
+      ? { kind: 'started', snapshot, hasLiveMessage: record.location?.ts !== undefined }
       : { kind: 'resumed', snapshot, repeating, rerunning, from: how.from, ...defined({ by: how.by }) },
   );
 

@@ -237,7 +237,8 @@ export interface RunSnapshot {
 
 /** An event of a run. Emitting one neither blocks the run nor throws into it. */
 export type RunEvent =
-  | { readonly kind: 'started'; readonly snapshot: RunSnapshot }
+  /** `hasLiveMessage`: its live message is in the channel already. */
+  | { readonly kind: 'started'; readonly snapshot: RunSnapshot; readonly hasLiveMessage?: boolean }
   /**
    * `by`: undefined if the bot resumed it after its process died. `repeating`: images that were in flight and are
    * invoked again.

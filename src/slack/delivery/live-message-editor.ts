@@ -1,6 +1,7 @@
 import { type DelayLimits, delayCeilingMs } from '../../lib/async/backoff.ts';
 import { createSingleFlight } from '../../lib/async/single-flight.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { RunLocation } from '../../run/model/run-control.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import { classifySlackError, isPostingForbidden } from '../client/slack-errors.ts';
 import type { Message } from '../messages/kit/message.ts';
@@ -24,6 +25,8 @@ export interface LiveMessageEditorPorts<State> {
   readonly render: (state: State) => Message;
   /** Asked just before the edit: false where another process may have shown a newer state. Then this one is dropped. */
   readonly isCurrent?: (state: State) => boolean;
+  /** It has a channel, but no message yet. Returns where the message is then; undefined where the state needs none. */
+  readonly onMissing?: (state: State) => Promise<RunLocation | undefined>;
   /** The message was deleted. */
   readonly onDeleted?: (state: State, location: MessageLocation, message: Message) => Promise<unknown>;
   readonly clock: Clock;
@@ -88,9 +91,10 @@ export function createLiveMessageEditor<State>(ports: LiveMessageEditorPorts<Sta
   }
 
   async function edit(id: string, state: State): Promise<void> {
-    const location = await ports.findLocation(id);
+    const found = await ports.findLocation(id);
+    if (!found || ports.isCurrent?.(state) === false) return;
+    const location = found.ts === undefined ? await ports.onMissing?.(state) : found;
     if (location?.ts === undefined) return;
-    if (ports.isCurrent?.(state) === false) return;
     const message = ports.render(state);
     const content = JSON.stringify(message);
     if (lastShown?.id === id && lastShown.content === content) return;

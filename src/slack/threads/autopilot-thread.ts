@@ -9,6 +9,7 @@ import type { RunControl } from '../../run/model/run-control.ts';
 import { type Chat, postInThreadOrChannel, postOnce } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
+import { firstHeadKey } from '../delivery/run-heads.ts';
 import { autopilotMessage, needsPersonMessage, receiptMessage } from '../messages/checklist/autopilot-message.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { validationMessage } from '../messages/results/validation-message.ts';
@@ -86,7 +87,7 @@ export function createAutopilotThread(ports: {
           // The autopilot starts the run itself, unless an older run is open: a person decides about that one.
           const buttons = event.plan.openRun !== undefined;
           const { plan } = event;
-          const ts = await postOnce(chat, channel, previewMessage(plan, { buttons }), `${plan.runId} head`);
+          const ts = await postOnce(chat, channel, previewMessage(plan, { buttons }), firstHeadKey(plan.runId));
           return ports.runs.setLocation(plan.runId, { channel, ts });
         }
         case 'validated': {

@@ -41,6 +41,7 @@ describe('planning and running', () => {
     const again = value(await bot.runs.plan({ selection, paceSetting, by: 'U1', location: LOCATION }));
     value(await bot.runs.start(again.runId, 'U1', { location: LOCATION }));
     await bot.listensTo('completed');
+    expect(bot.events.find(({ kind }) => kind === 'started')).toMatchObject({ hasLiveMessage: true });
     expect((await rig.invocations()).counts).toHaveLength(7);
   });
 

@@ -31,6 +31,24 @@ const newHead = ({ until, inChannel, head }: Bot, what: RegExp) =>
     'a new live message',
   );
 
+describe('a run starts without a live message, because Slack did not accept its plan', () => {
+  test('it gets one with its buttons, and no alert refers to a message that does not exist', async () => {
+    const bot = await botInSlack();
+    const location = { channel: 'C0TIMESHEET' };
+    const pace = { kind: 'fixed', perMinute: 60 } as const;
+    await bot.runs.plan({ selection: {}, paceSetting: pace, by: 'U0OPERATOR', location });
+    await bot.runs.start('r-0142', 'U0OPERATOR', { location, unattended: true });
+    const started = await bot.message(/^Rescan r-0142 started/);
+    expect(started.text).not.toContain('message above');
+    bot.runs.progress({ inFlight: 3 });
+    const head = await newHead({ ...bot, head: '' }, /^Rescan r-0142 is running/);
+    expect(JSON.stringify(head.blocks)).toContain('run_stop');
+    await bot.until(async () => (await bot.runs.location('r-0142'))?.ts, 'the stored place of the live message');
+    expect(await bot.runs.location('r-0142')).toMatchObject({ ts: head.ts });
+    expect((await bot.inChannel()).filter(({ text }) => text.includes('Processed:'))).toHaveLength(1);
+  });
+});
+
 describe('the live message of a run is deleted', () => {
   test('the next edit posts a new live message, and the following alerts are in its thread', async () => {
     const bot = await withRun();

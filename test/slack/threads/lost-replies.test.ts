@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import type { AutopilotEvent } from '../../../src/checklist/contracts/autopilot-control.ts';
 import { createChat } from '../../../src/slack/client/chat.ts';
+import { createRunHeads } from '../../../src/slack/delivery/run-heads.ts';
 import { createAutopilotThread } from '../../../src/slack/threads/autopilot-thread.ts';
 import { createDeployThread } from '../../../src/slack/threads/deploy-thread.ts';
 import { clientOf, person, slackForTest, stateOf } from '../../sandbox/slack/harness.ts';
-import { runPlan } from '../../support/memory/scripted-run-control.ts';
+import { createScriptedRunControl, runPlan, runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { autopilotRecord, deployInProgress } from '../../support/messages/checklist-builders.ts';
 import { flushApproval } from '../../support/messages/table-builders.ts';
 import { createFakeClock } from '../../support/rigs/fake-clock.ts';
@@ -60,6 +61,21 @@ test.each(events)(
     expect(stored).toEqual([`${event.kind === 'run-planned' ? 'r-0142' : 'a-1'} ${message?.ts}`]);
   },
 );
+
+test('a run whose plan was posted without a reply has that message as its live message', async () => {
+  const { thread, chat, answers, messages } = await autopilotLosingReplies();
+  const runs = createScriptedRunControl({ firstRun: runSnapshot({ runId: 'r-0142' }) });
+  await runs.setLocation('r-0142', { channel });
+  const heads = createRunHeads({ runs, chat });
+  await expect(thread.handle({ kind: 'run-planned', record, plan: runPlan({ runId: 'r-0142' }) })).rejects.toThrow();
+  await expect(heads.renew('r-0142')).rejects.toThrow();
+  await answers();
+  const [message, ...others] = await messages();
+  expect(others).toEqual([]);
+  expect(await heads.renew('r-0142')).toEqual({ channel, ts: message?.ts });
+  expect(await runs.location('r-0142')).toEqual({ channel, ts: message?.ts });
+  expect(await messages()).toHaveLength(1);
+});
 
 test('a request whose first message was deleted before its reply arrived is posted anew', async () => {
   const { thread, stored, answers, messages, remove } = await autopilotLosingReplies();

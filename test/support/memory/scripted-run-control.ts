@@ -176,7 +176,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       } = runSnapshot({ runId, total: plan.total, startedBy: by });
       run = { ...fresh, totals: { ...none, entriesStored: 0, costUsd: 0, invokeMs: 0 }, paceSetting: plan.paceSetting };
       const snapshot = run;
-      void emit({ kind: 'started', snapshot });
+      void emit({ kind: 'started', snapshot, hasLiveMessage: location.ts !== undefined });
       return succeed(snapshot);
     },
     async current() {

@@ -61,7 +61,7 @@ export function alertOf(event: RunEvent, options: { resumesByItself: boolean }):
       return channel({
         fact: `${name} started${snapshot.engine === undefined ? '' : ` on ${describeEngine(snapshot.engine)}`}: ${counted(snapshot.total, 'image')}, pace ${describeCurrentPace(snapshot)}.`,
         lines: [
-          `Started by ${mention(snapshot.startedBy)}. Live progress is in the message above, details in its thread.`,
+          `Started by ${mention(snapshot.startedBy)}.${event.hasLiveMessage ? ' Live progress is in the message above, details in its thread.' : ''}`,
         ],
       });
     case 'resumed':

@@ -137,7 +137,8 @@ describe('alerts', () => {
     const snapshot = runSnapshot();
     const warning = { kind: 'slow', value: 6.24, limit: 10 } as const;
     const events: RunEvent[] = [
-      { kind: 'started', snapshot },
+      { kind: 'started', snapshot, hasLiveMessage: true },
+      { kind: 'started', snapshot, hasLiveMessage: false },
       { kind: 'resumed', snapshot, rerunning: 0, repeating: 3, from: 'interrupted' },
       { kind: 'progress', snapshot },
       {
@@ -174,6 +175,7 @@ describe('alerts', () => {
         'channel',
         'Rescan r-0142 started: 1,398 images, pace 60 images a minute.\nStarted by <@U0OPERATOR>. Live progress is in the message above, details in its thread.',
       ],
+      ['channel', 'Rescan r-0142 started: 1,398 images, pace 60 images a minute.\nStarted by <@U0OPERATOR>.'],
       [
         'thread',
         'The bot resumed Rescan r-0142 by itself: 412 of 1,398 done (29 %).\nThe bot restarted (or lost its lock), so the run was picked up again.\n3 images that were in progress are invoked again.',
