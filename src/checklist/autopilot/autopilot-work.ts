@@ -20,7 +20,7 @@ export interface AutopilotWorkPorts {
     'backup' | 'planFlush' | 'request' | 'addRequester' | 'approval' | 'withdraw' | 'watch'
   >;
   readonly starts: Pick<StartControl, 'plan' | 'start'>;
-  readonly runs: Pick<RunControl, 'location' | 'stop' | 'readPlan'>;
+  readonly runs: Pick<RunControl, 'location' | 'stop' | 'readPlan' | 'knownHalts'>;
   /** Does a step to its end. Returns the blocker when it was refused. */
   readonly doStep: (step: Exclude<OwnStep, 'backup' | 'validate'>, by: string) => Promise<AutopilotBlocker | undefined>;
   /** Validates the last run; undefined when that failed, which is logged. */
@@ -149,6 +149,8 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
     },
 
     async startRun(record) {
+      // A stop meanwhile finds no run to stop, and holds all the same.
+      const since = runs.knownHalts();
       const planned = await planRun(record);
       if (!planned) return;
       if (!planned.ok) return { kind: 'start-refused', step: 'rescan', refusal: planned.refusal };
@@ -159,7 +161,7 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
         await emit({ kind: 'run-planned', record, plan: planned.value });
       const shown = await runs.location(runId);
       if (!(await change(record.id, { set: { runId } }, ['running']))) return;
-      const options = { location: shown ?? { channel: location.channel }, unattended: true };
+      const options = { location: shown ?? { channel: location.channel }, unattended: true, since };
       const started = await ports.starts.start(runId, by, options);
       if (!started.ok) return { kind: 'start-refused', step: 'rescan', refusal: started.refusal };
       // A stop that came meanwhile found no run to stop.

@@ -16,7 +16,7 @@ const MAX_PLAN_AGE_MS = 24 * 60 * 60_000;
 
 /** See StartControl for the guarantees. */
 export function createStartControl(
-  runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current'>,
+  runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current' | 'knownHalts'>,
   checklist: Pick<Checklist, 'preconditions' | 'keepRecords' | 'scope'>,
   audit: Pick<AuditWriter, 'record'>,
   scopes: Pick<ScopeManifests, 'images'>,
@@ -40,7 +40,9 @@ export function createStartControl(
         const selection = { scope: { id: scope.id, what: describeScope(scope.criteria) } };
         return runs.plan({ ...request, selection, images: scopes.images(referenceTo(scope)) }, onProgress);
       }),
-    async start(runId, by, options) {
+    async start(runId, by, given) {
+      // A halt that is requested during the checks refuses the start.
+      const options = { since: runs.knownHalts(), ...given };
       const plan = await runs.readPlan(runId);
       // The run control refuses a plan that is gone and says why.
       if (!plan) return runs.start(runId, by, options);
@@ -76,8 +78,8 @@ export function createStartControl(
       if (started.ok && keep && !started.value.isPartial) await checklist.keepRecords(by);
       return started;
     },
-    async resume(by) {
-      const resumed = await whenMet('resume', false, () => runs.resume(by));
+    async resume(by, since = runs.knownHalts()) {
+      const resumed = await whenMet('resume', false, () => runs.resume(by, since));
       if (resumed.ok || resumed.refusal.reason !== 'preconditions') return resumed;
       // What came after a run that has ended does not matter: there is nothing to resume.
       const run = await runs.current();

@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, settle, succeed } from '../../lib/result.ts';
-import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { FoundStops } from '../../state/stops/stored-stops.ts';
 import { type DrivenRun, type DriverPorts, type DriverRules, driveRun } from '../engines/driver.ts';
 import { readSnapshot } from '../engines/read-run.ts';
 import type { Halt } from '../engines/reducer/engine-events.ts';
 import { requestedHalt, storedHalt } from '../engines/stop-signals.ts';
 import { isOpen } from '../model/run.ts';
-import { engineOf, type Refusal } from '../model/run-control.ts';
+import { engineOf, type HaltsBefore, type Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord, sameRequests } from '../store/run-store.ts';
+import { type HaltNotes, requestOf } from './halt-notes.ts';
 
 /** A run that this process is about to drive. */
 export interface Starting {
@@ -40,15 +39,17 @@ export interface Driving {
   whileStarting<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Starts or resumes a run for a person: takes it over, changes its record by what `prepare` returns, drives it. `prepare`
-   * is called under the lease, so that no other process drives or starts a run meanwhile. Requests to halt that came after
-   * `seen` was read hold; earlier ones are removed everywhere, except with `unattended`: no person asked for the start at
-   * this moment, so a request to halt that is stored anywhere is a refusal and stays. A fault (function missing, credentials) is a refusal, and
+   * is called under the lease, so that no other process drives or starts a run meanwhile. A request to halt that came after
+   * `before` is a refusal, or holds where it came after the take-over; earlier ones are removed everywhere, except with
+   * `unattended`: no person asked for the start at this moment, so a request to halt that is stored anywhere is a refusal
+   * and stays. A fault (function missing, credentials) is a refusal, and
    * the run keeps its state.
    */
   driveFor(
     seen: RunRecord,
     by: Person,
     from: readonly RunState['kind'][],
+    before: HaltsBefore,
     prepare: () => Promise<Result<Record<string, unknown>, Refusal>>,
     options?: { readonly unattended?: boolean },
   ): Promise<Result<RunSnapshot, Refusal>>;
@@ -60,7 +61,12 @@ export interface Driving {
 }
 
 /** `shutdown`: nothing new is driven from its abort on. */
-export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: AbortSignal): Driving {
+export function createDriving(
+  ports: DriverPorts,
+  rules: DriverRules,
+  halts: Pick<HaltNotes, 'since'>,
+  shutdown: AbortSignal,
+): Driving {
   const { store, clock, lease } = ports;
   let driven: DrivenRun | undefined;
   let starting: (Starting & { works: number }) | undefined;
@@ -70,7 +76,11 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
   async function takeOver(runId: string, seen?: RunRecord): Promise<TakenOver> {
     const taken = await lease.acquire();
     if (!taken.ok) return { holder: taken.holder, waitMs: taken.waitMs };
-    const { fence } = taken;
+    return mark(runId, taken.fence, seen);
+  }
+
+  /** Writes the fence of the lease to the record. Releases the lease where a later fence is there. */
+  async function mark(runId: string, fence: number, seen?: RunRecord): Promise<TakenOver> {
     const set = { fence, driveId: randomUUID() };
     const isNewer = { lessThan: { fence } };
     const cleared =
@@ -117,39 +127,33 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     return started;
   }
 
-  async function findStored(): Promise<FoundStops | { readonly fault: Fault }> {
-    try {
-      return await ports.storedStops.find();
-    } catch (error) {
-      ports.warn('the stored requests to halt could not be read', error);
-      return { fault: ports.readFault(error) };
-    }
-  }
-
-  const driveFor: Driving['driveFor'] = async (seen, by, from, prepare, { unattended } = {}) => {
+  const driveFor: Driving['driveFor'] = async (seen, by, from, before, prepare, { unattended } = {}) => {
     if (shutdown.aborted) return refuse({ reason: 'shutting-down' });
     if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
     const { runId } = seen;
-    // A request that is stored from here on came after the person's.
-    const found = await findStored();
-    if ('fault' in found) return refuse({ reason: 'fault', fault: found.fault });
-    const halt = unattended ? (requestedHalt(seen) ?? storedHalt(found.stops, seen, ports.stopFile)) : undefined;
+    const { stops } = before.found;
+    const halt = unattended ? (requestedHalt(seen) ?? storedHalt(stops, seen, ports.stopFile)) : undefined;
     if (halt) return refuse({ reason: 'stop-stored', ...requestOf(halt) });
     const checked = await settle(() => ports.engines[engineOf(seen.plan)].check());
     if (!checked.ok) return refuse({ reason: 'fault', fault: ports.readFault(checked.refusal) });
-    const taken = await takeOver(runId, unattended ? undefined : seen);
-    if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
+    const acquired = await lease.acquire();
+    if (!acquired.ok) return refuse({ reason: 'lease-held', holder: acquired.holder, waitMs: acquired.waitMs });
     let isDriven = false;
     try {
-      if (!unattended) await ports.storedStops.clear(found);
+      // Under the lease, and before the requests on the record are removed.
+      const later = await halts.since(before, seen);
+      if (later) return refuse({ reason: 'halted-since', ...defined({ request: later.request, by: later.by }) });
+      const taken = await mark(runId, acquired.fence, unattended ? undefined : seen);
+      if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
+      if (!unattended) await ports.storedStops.clear(before.found);
       const prepared = await prepare();
       if (!prepared.ok) return prepared;
-      const before = taken.record.state.kind;
+      const { kind } = taken.record.state;
       const change = { set: { ...prepared.value, resumedFence: taken.fence }, remove: ['unannounced'] };
       const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
       if (!marked.ok || !marked.record)
         return refuse({ reason: 'plan-gone', runId, ...defined({ state: marked.record?.state.kind }) });
-      const started = await driveNow(marked.record, { from: before, by }, taken.fence);
+      const started = await driveNow(marked.record, { from: kind, by }, taken.fence);
       isDriven = true;
       return succeed(started.drive.snapshot());
     } catch (error) {
@@ -200,10 +204,3 @@ export function createDriving(ports: DriverPorts, rules: DriverRules, shutdown: 
     },
   };
 }
-
-/** What a stored request to halt asks for, and who made it. */
-const requestOf = (halt: Halt): { readonly request: 'pause' | 'stop'; readonly by?: Person } => {
-  if (halt.kind === 'pause') return { request: 'pause', by: halt.by };
-  const by = halt.kind === 'stop' && halt.by.kind === 'person' ? halt.by.by : undefined;
-  return { request: 'stop', ...defined({ by }) };
-};

@@ -11,6 +11,7 @@ import { engineOf, type Refusal, type StoppedRun } from '../model/run-control.ts
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord } from '../store/run-store.ts';
 import type { Driving, Starting } from './driving.ts';
+import { type HaltNotes, requestOf } from './halt-notes.ts';
 
 /** How long a person waits for another process before a request returns, ms. */
 export const REQUEST_TIMEOUT_MS = 3_000;
@@ -54,7 +55,12 @@ const attributesOf = (by: Person, request: HaltRequest) => ({
   requestId: randomUUID(),
 });
 
-export function createHalting(driving: Driving, ports: DriverPorts, rules: DriverRules): Halting {
+export function createHalting(
+  driving: Driving,
+  halts: Pick<HaltNotes, 'note'>,
+  ports: DriverPorts,
+  rules: DriverRules,
+): Halting {
   const { store, clock, lease } = ports;
   const { snapshotOf } = driving;
 
@@ -90,29 +96,41 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     }
   };
 
-  const halt: Halting['halt'] = async (by, request) => {
+  const halt: Halting['halt'] = (by, request) => {
     const halting: Halt =
       request === 'pause'
         ? { kind: 'pause', by }
         : { kind: 'stop', by: { kind: 'person', by }, now: request === 'stop-now' };
+    const noted = halts.note(requestOf(halting));
+    noted.catch(() => {});
+    return haltNoted(halting, by, request, noted);
+  };
+
+  async function haltNoted(
+    halting: Halt,
+    by: Person,
+    request: HaltRequest,
+    noted: Promise<void>,
+  ): Promise<Result<RunSnapshot, Refusal>> {
+    const again = () => haltNoted(halting, by, request, noted);
     const driven = driving.driven();
     if (driven) {
       driven.halt(halting);
-      return haltDriven(driven, by, request);
+      return haltDriven(driven, by, request, noted);
     }
     const starting = driving.starting();
     // A pause does not replace a stop.
     if (starting && (starting.halt?.kind !== 'stop' || halting.kind === 'stop')) starting.halt = halting;
     try {
-      return await inTime(haltByRecord(by, request, starting), TABLE_TIMEOUT_MS);
+      return await inTime(haltByRecord(by, request, starting, noted, again), TABLE_TIMEOUT_MS);
     } catch (error) {
       ports.warn('the run could not be halted by its record', error);
-      if (driving.driven()) return halt(by, request);
+      if (driving.driven()) return again();
       const stored = await ports.storedStops.put({ request, by, at: Math.round(clock.now()) });
       const fault = ports.readFault(error);
       return refuse({ reason: 'halt-unread', request, fault, stopFile: ports.stopFile, ...defined({ stored }) });
     }
-  };
+  }
 
   /** The result of the work. @throws what it throws, and after `ms` */
   async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
@@ -134,12 +152,14 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     driven: DrivenRun,
     by: Person,
     request: HaltRequest,
+    noted: Promise<void>,
   ): Promise<Result<RunSnapshot, Refusal>> {
     const { runId, fence } = driven;
     const now = () => driven.unsavedEnd() ?? driven.drive.snapshot();
     try {
       const change = { set: attributesOf(by, request) };
-      const written = await inTime(store.change(runId, change, { equals: { fence } }), STORE_TIMEOUT_MS);
+      const writing = Promise.all([store.change(runId, change, { equals: { fence } }), noted]);
+      const [written] = await inTime(writing, STORE_TIMEOUT_MS);
       // The request on the record keeps images from starting, as the state does.
       const { unsaved: _unsaved, gateAfterHalt: _gate, ...snapshot } = now();
       // Another process has taken the run over.
@@ -157,13 +177,17 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     by: Person,
     request: HaltRequest,
     starting: Starting | undefined,
+    noted: Promise<void>,
+    again: () => Promise<Result<StoppedRun, Refusal>>,
   ): Promise<Result<StoppedRun, Refusal>> {
+    // Before the run is read: a start that does not find the note is then found as an open run.
+    await noted;
     if (starting) {
       await Promise.race([starting.ended, clock.sleep(REQUEST_TIMEOUT_MS)]);
-      if (driving.starting() !== starting) return halt(by, request);
+      if (driving.starting() !== starting) return again();
     }
     const record = await driving.openRecord();
-    if (!record) return refuse({ reason: 'no-run' });
+    if (!record) return refuse({ reason: 'no-run', isHalt: true });
     if (starting) {
       const changed = await store.change(record.runId, { set: attributesOf(by, request) });
       return succeed(await snapshotOf(changed.record ?? record));
@@ -175,7 +199,7 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
   const haltAtRest: HaltRun = async (record, by, request) => {
     const { runId, state } = record;
     if (request === 'pause' || state.kind === 'stopped')
-      return refuse({ reason: 'not-running', run: await snapshotOf(record) });
+      return refuse({ reason: 'not-running', run: await snapshotOf(record), isHalt: true });
     const next: RunState =
       state.kind === 'planned' ? { kind: 'abandoned', by } : { kind: 'stopped', by: { kind: 'person', by } };
     const written = await writeState(runId, next, state.kind);
@@ -183,6 +207,9 @@ export function createHalting(driving: Driving, ports: DriverPorts, rules: Drive
     // Another process has the lease of the pipeline: it may be starting this run.
     const isDone = (now: RunRecord) => isHalted(now.state) && now.state.kind !== state.kind;
     const after = await requestOfDriver(runId, attributesOf(by, request), isDone, {});
+    // Its start was refused because of this request.
+    if (after?.state.kind === 'planned' && !(await driving.openRecord()))
+      return refuse({ reason: 'no-run', isHalt: true });
     return atRest(succeed(await snapshotOf(after ?? record)));
   };
 

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { createEmitter } from '../../lib/async/emitter.ts';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, settle, succeed } from '../../lib/result.ts';
 import { type DriverPorts, type DriverRules, noteState } from '../engines/driver.ts';
 import { readSnapshot } from '../engines/read-run.ts';
 import { isActive } from '../model/run.ts';
-import type { Refusal, RunControl, RunLocation } from '../model/run-control.ts';
+import type { HaltsBefore, KnownHalts, Refusal, RunControl, RunLocation } from '../model/run-control.ts';
 import type { EngineKind, PaceSetting, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { forecastRun, type PlannerPorts, type PlannerSettings, planRun, withOpenRun } from '../plan/planner.ts';
 import { driveOf, inState, type RunRecord } from '../store/run-store.ts';
 import { createDriving } from './driving.ts';
+import { createHaltNotes, openRunOf } from './halt-notes.ts';
 import { createHalting, REQUEST_TIMEOUT_MS } from './halting.ts';
 import { createStandbyCheck, type StandbyRules } from './standby.ts';
 
@@ -46,9 +48,10 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
   );
   const driverPorts: DriverPorts = { ...ports, emit: emitter.emit };
   const shutdown = new AbortController();
-  const driving = createDriving(driverPorts, rules, shutdown.signal);
+  const halts = createHaltNotes(ports);
+  const driving = createDriving(driverPorts, rules, halts, shutdown.signal);
   const { openRecord, snapshotOf } = driving;
-  const halting = createHalting(driving, driverPorts, rules);
+  const halting = createHalting(driving, halts, driverPorts, rules);
   const checkForWork = createStandbyCheck(driving, halting, driverPorts, rules, shutdown.signal);
 
   /** This process changes what it drives one step at a time. */
@@ -114,7 +117,27 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     return Promise.race([ports.countEntries(), late]).finally(() => counted.abort());
   }
 
-  const start: RunControl['start'] = async (runId, by, options) => {
+  /** Starts or resumes a run as a person's request, one at a time, with what was known of halts when it was made. */
+  function whileStarting(
+    since: KnownHalts,
+    work: (before: HaltsBefore) => Promise<Result<RunSnapshot, Refusal>>,
+  ): Promise<Result<RunSnapshot, Refusal>> {
+    return driving.whileStarting(() =>
+      inTurn(async () => {
+        const before = await settle(() => since.before);
+        if (before.ok) return work(before.value);
+        ports.warn('the requests to halt could not be read', before.refusal);
+        return refuse({ reason: 'fault', fault: ports.readFault(before.refusal) });
+      }),
+    );
+  }
+
+  async function start(
+    runId: string,
+    by: Person,
+    options: Parameters<RunControl['start']>[2],
+    before: HaltsBefore,
+  ): Promise<Result<RunSnapshot, Refusal>> {
     const record = await store.read(runId);
     if (record?.state.kind !== 'planned')
       return refuse({ reason: 'plan-gone', runId, ...defined({ state: record?.state.kind }) });
@@ -127,8 +150,8 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
         runId,
         ...(noted.value === 'unreadable' ? {} : { state: noted.value.state }),
       });
-    const before = await refusalByOpen(runId, options, false);
-    if (before) return refuse(before);
+    const open = await refusalByOpen(runId, options, false);
+    if (open) return refuse(open);
     // Before the lease, so that a stop through another copy finds the run that is being started.
     const claim = randomUUID();
     await store.claimPipeline(runId, claim);
@@ -142,20 +165,21 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       return succeed(defined({ startedBy: by, startedAt, location: options.location, entriesAtStart }));
     };
     const unattended = options.unattended ?? false;
-    const started = await driving.driveFor(record, by, ['planned'], prepare, { unattended });
+    const started = await driving.driveFor(record, by, ['planned'], before, prepare, { unattended });
     // Where only the reply to the last write was lost, the run goes on, and the pipeline stays its own.
     if (!started.ok && (await store.read(runId))?.state.kind !== 'running') await store.releasePipeline(runId, claim);
     return started;
-  };
+  }
 
-  const resume: RunControl['resume'] = async (by) => {
+  async function resume(by: Person, before: HaltsBefore): Promise<Result<RunSnapshot, Refusal>> {
     const record = await openRecord();
     if (!record) return refuse({ reason: 'nothing-to-resume', ...defined({ run: await current() }) });
     if (driving.driven() || record.state.kind === 'running')
       return refuse({ reason: 'run-active', run: await snapshotOf(record) });
+    if (hasChanged(record, before)) return refuse({ reason: 'changed-since', run: await snapshotOf(record) });
     const from = ['planned', 'paused', 'stopped', 'tripped', 'interrupted'] as const;
-    return driving.driveFor(record, by, from, async () => succeed({}));
-  };
+    return driving.driveFor(record, by, from, before, async () => succeed({}));
+  }
 
   const setPace: RunControl['setPace'] = async (by, requested) => {
     const record = await openRecord();
@@ -222,7 +246,9 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       if (changed.ok) return succeed(undefined);
       return refuse({ reason: 'plan-gone', runId, ...defined({ state: changed.record?.state.kind }) });
     },
-    start: (runId, by, options) => driving.whileStarting(() => inTurn(() => start(runId, by, options))),
+    start: (runId, by, options) =>
+      whileStarting(options.since ?? halts.known(), (before) => start(runId, by, options, before)),
+    knownHalts: halts.known,
     current,
     async read(runId) {
       const record = await store.read(runId);
@@ -230,11 +256,11 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     },
     pause: (by) => halting.halt(by, 'pause'),
     stop: (by, options) => halting.halt(by, options.now ? 'stop-now' : 'stop'),
-    async resume(by) {
+    async resume(by, since = halts.known()) {
       // A run that still drains in this process gets a little time to end.
       const driven = driving.driven();
       if (driven?.drive.snapshot().draining) await Promise.race([driven.finished, clock.sleep(REQUEST_TIMEOUT_MS)]);
-      return driving.whileStarting(() => inTurn(() => resume(by)));
+      return whileStarting(since, (before) => resume(by, before));
     },
     setPace,
     async setLocation(runId, location: RunLocation) {
@@ -255,6 +281,11 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
       await driven?.finished;
     },
   };
+}
+
+/** Whether the run was resumed or halted since then. One that was driven then may have been halting, which the resume waited for. */
+function hasChanged(record: RunRecord, { open }: HaltsBefore): boolean {
+  return open?.runId === record.runId && open.kind !== 'running' && !isDeepStrictEqual(open, openRunOf(record));
 }
 
 /** `faster` and `slower` change the present pace by a quarter, between 1 a minute and the ceiling. */

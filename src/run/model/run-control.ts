@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Result } from '../../lib/result.ts';
 import type { ListedImage } from '../../pipeline/images.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { StopLocation } from '../../state/stops/stored-stops.ts';
+import type { FoundStops, StopLocation } from '../../state/stops/stored-stops.ts';
 import {
   type Canary,
   canarySchema,
@@ -15,6 +15,7 @@ import {
   paceSettingSchema,
   type RunEvent,
   type RunSnapshot,
+  type RunState,
 } from './types.ts';
 
 /** Images that nothing can read. `examples`: some of their keys. */
@@ -89,13 +90,33 @@ export type RunForecast = Readonly<z.infer<typeof runForecastSchema>>;
 export const runLocationSchema = z.object({ channel: z.string(), ts: z.string().exactOptional() });
 export type RunLocation = Readonly<z.infer<typeof runLocationSchema>>;
 
-/** Why a request was refused. Nothing was done. */
+/**
+ * What was known of requests to halt at one moment: when a person asked for a start or resume. A halt that came later
+ * refuses it.
+ */
+export interface KnownHalts {
+  /** Rejects where it could not be read. It need not be handled. */
+  readonly before: Promise<HaltsBefore>;
+}
+export interface HaltsBefore {
+  /** How many this process had got. */
+  readonly here: number;
+  /** How many are counted in the control table. */
+  readonly counted: number;
+  /** The requests that are stored elsewhere. */
+  readonly found: FoundStops;
+  /** The open run: its state, and the fence with which a person last resumed it. */
+  readonly open?: { readonly runId: string; readonly kind: RunState['kind']; readonly resumedFence?: number };
+}
+
+/** Why a request was refused. Nothing was done, except where the reason says otherwise. */
 export type Refusal =
   | { readonly reason: 'run-active'; readonly run: RunSnapshot }
   | { readonly reason: 'run-open'; readonly run: RunSnapshot }
-  | { readonly reason: 'no-run' }
+  /** `isHalt`: a stop or pause was requested, which also refuses a start or resume that is still being checked. */
+  | { readonly reason: 'no-run'; readonly isHalt?: true }
   | { readonly reason: 'nothing-to-resume'; readonly run?: RunSnapshot }
-  | { readonly reason: 'not-running'; readonly run: RunSnapshot }
+  | { readonly reason: 'not-running'; readonly run: RunSnapshot; readonly isHalt?: true }
   | { readonly reason: 'plan-gone'; readonly runId: string; readonly state?: string }
   | { readonly reason: 'empty-bucket'; readonly bucket: string }
   | {
@@ -114,6 +135,10 @@ export type Refusal =
   | { readonly reason: 'stop-file'; readonly path: string }
   /** An unattended start, and a request to halt is stored. `by`: who made it, where that is known. */
   | { readonly reason: 'stop-stored'; readonly request: 'pause' | 'stop'; readonly by?: Person }
+  /** A stop or pause was requested after this start or resume, while it was checked. */
+  | { readonly reason: 'halted-since'; readonly request: 'pause' | 'stop'; readonly by?: Person }
+  /** The run was resumed or halted after this resume was requested, while it was checked. */
+  | { readonly reason: 'changed-since'; readonly run: RunSnapshot }
   /** `waitMs`: until the holder's lock can be taken over, if that process is gone; undefined where it is not known. */
   | { readonly reason: 'lease-held'; readonly holder: string; readonly waitMs?: number }
   | { readonly reason: 'shutting-down' }
@@ -165,19 +190,23 @@ export interface RunControl {
   /**
    * Starts a planned run, once: a second call is refused with `plan-gone`. `abandonOpen`: an open run that is not
    * running is abandoned first. `unattended`: the bot starts it by itself, on behalf of that person, so a stored request
-   * to halt is a refusal. The start of a person removes it.
+   * to halt is a refusal. The start of a person removes it. A request to halt that came after `since` (without it: after the
+   * call) is a refusal.
    */
   start(
     runId: string,
     by: Person,
-    options: { location: RunLocation; abandonOpen?: boolean; unattended?: boolean },
+    options: { location: RunLocation; abandonOpen?: boolean; unattended?: boolean; since?: KnownHalts },
   ): Promise<Result<RunSnapshot, Refusal>>;
   /** The open run of this pipeline, else the last one; undefined if there was none. */
   current(): Promise<RunSnapshot | undefined>;
   /** One run as it is now; undefined if there is none with this id. */
   read(runId: string): Promise<RunSnapshot | undefined>;
   pause(by: Person): Promise<Result<RunSnapshot, Refusal>>;
-  resume(by: Person): Promise<Result<RunSnapshot, Refusal>>;
+  /** Resumes the open run. Refused where a halt was requested, or the run changed its state, after `since` (without it: after the call). */
+  resume(by: Person, since?: KnownHalts): Promise<Result<RunSnapshot, Refusal>>;
+  /** What is known of requests to halt at the moment of the call. Call it when a person asks for a start or resume. */
+  knownHalts(): KnownHalts;
   /** `now`: images in flight are not waited for. */
   stop(by: Person, options: { now: boolean }): Promise<Result<StoppedRun, Refusal>>;
   /** `faster` and `slower` change the present pace by a quarter. */

@@ -28,7 +28,7 @@ import { isMachineEntry, type MachineEntry, readMachineEntry } from './machine-e
  *
  * | pk | sk | holds |
  * | --- | --- | --- |
- * | `pipeline#NAME` | `open-run` | the open run, if there is one; the number of the last run |
+ * | `pipeline#NAME` | `open-run` | the open run, if there is one; the number of the last run; the last request to halt, and how many there were |
  * | `pipeline#NAME` | `run#r-0142` | a marker of each run |
  * | `run#r-0142` | `run` | the record of the run; `stop` may be set by hand |
  * | `run#r-0142` | `outcomes#0000000007` | a chunk of the journal: outcomes in the order in which they arrived; or what the state machine received for one image |
@@ -99,6 +99,10 @@ function withStateKind(set: Record<string, unknown>): Record<string, unknown> {
   return typeof state === 'object' && state !== null && 'kind' in state ? { ...set, stateKind: state.kind } : set;
 }
 
+/** A request to halt. `by`: the person who made it, where that is known. */
+const requestedHaltSchema = z.object({ request: z.enum(['pause', 'stop']), by: z.string().exactOptional() });
+export type RequestedHalt = Readonly<z.infer<typeof requestedHaltSchema>>;
+
 /** One write of the journal. `startedThrough`: the highest index that had been started by then; -1 where the state machine wrote it. */
 export interface JournalChunk {
   readonly seq: number;
@@ -131,8 +135,10 @@ export interface RunStore {
   read(runId: string): Promise<RunRecord | undefined>;
   /** Every run that was planned, the last planned first; read lazily. */
   newestFirst(): AsyncIterable<RunRecord>;
-  /** The run that holds the pipeline (started and not closed), and the last run that was started. */
-  readOpen(): Promise<{ openRunId?: string; lastRunId?: string }>;
+  /** The run that holds the pipeline (started and not closed), the last run that was started, and the last request to halt with the number of all. */
+  readOpen(): Promise<{ openRunId?: string; lastRunId?: string; halts?: number; lastHalt?: RequestedHalt }>;
+  /** Counts a request to halt, and notes it in place of the last one. It may be counted twice where a reply is lost. */
+  noteHalt(halt: RequestedHalt): Promise<void>;
   /**
    * Takes the pipeline for a run; false if another run holds it. Where this run holds it already, the claim stays that of
    * the process that made it. `claim`: a name that identifies this claim.
@@ -238,8 +244,16 @@ export function createRunStore(table: ControlTable, name: string, replyNames: Re
     },
     read: (runId) => readParsed(table, recordKey(runId), recordSchema),
     async readOpen() {
-      const openSchema = z.object({ openRunId: z.string().exactOptional(), lastRunId: z.string().exactOptional() });
+      const openSchema = z.object({
+        openRunId: z.string().exactOptional(),
+        lastRunId: z.string().exactOptional(),
+        halts: z.number().exactOptional(),
+        lastHalt: requestedHaltSchema.exactOptional(),
+      });
       return (await readParsed(table, openKey, openSchema)) ?? {};
+    },
+    async noteHalt(lastHalt) {
+      await table.update(openKey, { set: { lastHalt }, add: { halts: 1 } });
     },
     async *newestFirst() {
       const entry = await table.read(openKey);

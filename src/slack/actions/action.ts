@@ -1,3 +1,4 @@
+import type { KnownHalts } from '../../run/model/run-control.ts';
 import type { MessageLocation } from '../client/chat.ts';
 import type { Requester } from '../commands/command.ts';
 import type { Role } from '../intake/permissions.ts';
@@ -27,6 +28,8 @@ export interface Action {
   readonly isAudited?: true;
   /** Whether it reads much with this value: only one such request at a time is carried out. */
   readonly isHeavy?: (value: string) => boolean;
+  /** It starts or resumes a run. Called when the click arrives: a stop during the lookup of the permission must hold. */
+  readonly knownHalts?: () => KnownHalts;
   /** Executes the action. The returned message is the reply to the person who clicked. */
   readonly execute: (click: Click) => Promise<Message | undefined>;
 }

@@ -1,4 +1,5 @@
 import type { StartControl, StartRefusal } from '../../checklist/contracts/result-control.ts';
+import { defined } from '../../lib/defined.ts';
 import type { RunControl } from '../../run/model/run-control.ts';
 import type { RunSnapshot } from '../../run/model/types.ts';
 import type { Chat } from '../client/chat.ts';
@@ -27,7 +28,7 @@ const NEVER_STARTS: ReadonlySet<StartRefusal['reason']> = new Set(['plan-outdate
 export function planActions(ports: {
   starts: Pick<StartControl, 'start'>;
   runs: Pick<RunControl, 'readPlan' | 'cancelPlan'>;
-  requests: Pick<RunRequests, 'resume'>;
+  requests: Pick<RunRequests, 'resume' | 'knownHalts'>;
   liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   chat: Pick<Chat, 'edit'>;
   links: MessageLinks;
@@ -38,7 +39,11 @@ export function planActions(ports: {
 
   async function start(click: Click, abandonOpen: boolean): Promise<Message | undefined> {
     // The message of the plan becomes the live message of the run.
-    const answer = await starts.start(click.value, click.person, { location: click.message, abandonOpen });
+    const answer = await starts.start(click.value, click.person, {
+      location: click.message,
+      abandonOpen,
+      ...defined({ since: click.halts }),
+    });
     if (answer.ok) {
       liveMessages.show(answer.value);
       click.noteOutcome?.(`begun: ${answer.value.runId}`);
@@ -62,9 +67,10 @@ export function planActions(ports: {
       .catch((error: unknown) => ports.onError(error, 'The message of a plan could not be edited.'));
 
   const operator = (execute: Action['execute']): Action => ({ role: 'operator', execute });
+  const starter = (execute: Action['execute']): Action => ({ ...operator(execute), knownHalts: requests.knownHalts });
   return {
-    [ACTION.start]: operator((click) => start(click, false)),
-    [ACTION.abandonAndStart]: operator((click) => start(click, true)),
+    [ACTION.start]: starter((click) => start(click, false)),
+    [ACTION.abandonAndStart]: starter((click) => start(click, true)),
     [ACTION.cancel]: operator(async (click) => {
       const cancelled = await runs.cancelPlan(click.value, click.person);
       if (!cancelled.ok) return refusalMessage(cancelled.refusal);
@@ -72,14 +78,14 @@ export function planActions(ports: {
       click.noteOutcome?.(`cancelled: plan ${click.value}`);
       return undefined;
     }),
-    [ACTION.resumeOpen]: operator(async (click) => {
+    [ACTION.resumeOpen]: starter(async (click) => {
       const plan = await runs.readPlan(click.value);
       if (!plan) return refusalMessage({ reason: 'plan-gone', runId: click.value });
       if (!plan.openRun) {
         await edit(click, previewMessage(plan));
         return refusalMessage({ reason: 'nothing-to-resume' });
       }
-      const { done, message } = await requests.resume(click.person);
+      const { done, message } = await requests.resume(click.person, click.halts);
       if (!done) return message;
       await runs.cancelPlan(click.value, click.person);
       await edit(click, resumedInsteadMessage(click.value, plan.openRun.runId, click.person));

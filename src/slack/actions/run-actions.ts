@@ -106,7 +106,10 @@ export function runActions(ports: {
     [ACTION.pause]: stopper((click) => halt(click, () => requests.pause(click.person))),
     [ACTION.slower]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'slower'))),
     [ACTION.faster]: operator((click) => onItsRun(click, () => requests.setPace(click.person, 'faster'))),
-    [ACTION.resume]: operator((click) => onItsRun(click, () => requests.resume(click.person))),
+    [ACTION.resume]: {
+      ...operator((click) => onItsRun(click, () => requests.resume(click.person, click.halts))),
+      knownHalts: requests.knownHalts,
+    },
     [ACTION.stop]: stopper((click) => halt(click, () => requests.stop(click.person, { now: false }))),
     [ACTION.stopNow]: stopper((click) => halt(click, () => requests.stop(click.person, { now: true }))),
     [ACTION.stopAsked]: stopper(stopAsked),

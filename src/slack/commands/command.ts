@@ -1,5 +1,6 @@
 import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
 import { succeed } from '../../lib/result.ts';
+import type { KnownHalts } from '../../run/model/run-control.ts';
 import type { Role } from '../intake/permissions.ts';
 import type { Message } from '../messages/kit/message.ts';
 import { type Read, reject } from './parse/options.ts';
@@ -15,6 +16,8 @@ export interface Requester {
   readonly reply: (message: Message) => Promise<void>;
   /** Tells the audit what the request came to, where that is not the first line of its answer: `shown: the form`. */
   readonly noteOutcome?: (outcome: AuditOutcome) => void;
+  /** What `knownHalts` of the action or command returned when the request arrived. */
+  readonly halts?: KnownHalts;
 }
 
 /** The groups of commands in `/rescan help`, in its order. */
@@ -55,6 +58,8 @@ export interface ParsedCommand {
   readonly isAudited?: true;
   /** It reads much: only one such request at a time is carried out. */
   readonly isHeavy?: true;
+  /** It starts or resumes a run. Called when the request arrives: a stop during the lookup of the permission must hold. */
+  readonly knownHalts?: () => KnownHalts;
   /** Executes it. The message it returns goes to the requester. */
   readonly execute: (requester: Requester) => Promise<Message | undefined>;
 }

@@ -1,6 +1,7 @@
 import type { AuditOutcome } from '../../checklist/audit/audit-outcome.ts';
 import { within } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { defined } from '../../lib/defined.ts';
 import { carriedFault } from '../../pipeline/fault.ts';
 import type { Action } from '../actions/action.ts';
 import type { MessageLocation } from '../client/chat.ts';
@@ -238,6 +239,7 @@ export function createIntake(ports: {
 
       const { immediateReply, worksWithoutMembership, changesState, isHeavy = false, isAudited } = parsed.value;
       const { role = command.role } = parsed.value;
+      const halts = parsed.value.knownHalts?.();
       const isForAll = role === 'viewer';
       const isStop = role === 'stopper';
       const isRead = isForAll && !changesState;
@@ -261,7 +263,8 @@ export function createIntake(ports: {
       if (!isStop && !(await accepting)) return;
       if (!isAcknowledged && quickPermission && immediateReply) await reply(immediateReply);
 
-      const work: Handler = (noteOutcome) => parsed.value.execute({ person, channel, triggerId, reply, noteOutcome });
+      const work: Handler = (noteOutcome) =>
+        parsed.value.execute({ person, channel, triggerId, reply, noteOutcome, ...defined({ halts }) });
       await execute(request, async (noteOutcome) => {
         const permission = quickPermission ?? (await checking);
         if (!permission.ok) return permissionRefusalMessage(permission.refusal);
@@ -280,6 +283,7 @@ export function createIntake(ports: {
       if (!deduplicator.isNew(deliveryId)) return void (await acknowledge());
       const { channel } = message;
       const action = Object.hasOwn(ports.actions, actionId) ? ports.actions[actionId] : undefined;
+      const halts = action?.knownHalts?.();
       const what = `the button ${actionId}${value === '' ? '' : ` of ${value}`}`;
       const isRead = action?.role === 'viewer' && !action.changesState;
       const isAudited = !isRead || (action?.isAudited ?? false);
@@ -315,7 +319,8 @@ export function createIntake(ports: {
             ),
           );
         const isHeavy = action.isHeavy?.(value) ?? false;
-        const work: Handler = (noteOutcome) => action.execute({ ...incoming, channel, noteOutcome });
+        const work: Handler = (noteOutcome) =>
+          action.execute({ ...incoming, channel, noteOutcome, ...defined({ halts }) });
         await execute(
           { person, reply, what, isAudited, isRead, isHeavy },
           withPermission(person, action.role, isStop ? work : unlessTaken(accepting, work)),

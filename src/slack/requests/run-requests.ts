@@ -1,6 +1,6 @@
 import type { StartControl, StartRefusal } from '../../checklist/contracts/result-control.ts';
 import type { Result } from '../../lib/result.ts';
-import type { RunControl, StoppedRun } from '../../run/model/run-control.ts';
+import type { KnownHalts, RunControl, StoppedRun } from '../../run/model/run-control.ts';
 import type { PaceSetting, RunSnapshot } from '../../run/model/types.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
 import type { MessageLinks } from '../delivery/message-links.ts';
@@ -11,7 +11,10 @@ import { haltedMessage, haltUnreadMessage, pacedMessage, resumedMessage } from '
 /** Changes to the current run, for commands and buttons. `message` is the answer to the requester. */
 export interface RunRequests {
   pause(by: string): Promise<Done>;
-  resume(by: string): Promise<Done>;
+  /** `since`: what was known of requests to halt when the person asked; a later one refuses the resume. */
+  resume(by: string, since?: KnownHalts): Promise<Done>;
+  /** See RunControl. */
+  knownHalts(): KnownHalts;
   stop(by: string, options: { now: boolean }): Promise<Done>;
   setPace(by: string, setting: PaceSetting | 'faster' | 'slower'): Promise<Done>;
 }
@@ -25,7 +28,7 @@ export interface Done {
 }
 
 export function createRunRequests(ports: {
-  runs: Pick<RunControl, 'pause' | 'stop' | 'setPace'> & Pick<StartControl, 'resume'>;
+  runs: Pick<RunControl, 'pause' | 'stop' | 'setPace' | 'knownHalts'> & Pick<StartControl, 'resume'>;
   liveMessages: Pick<LiveMessageEditor<RunSnapshot>, 'show'>;
   links: MessageLinks;
 }): RunRequests {
@@ -44,7 +47,8 @@ export function createRunRequests(ports: {
   }
   return {
     pause: async (by) => answer(await runs.pause(by), (run) => haltedMessage(run, 'pause')),
-    resume: async (by) => answer(await runs.resume(by), resumedMessage),
+    resume: async (by, since) => answer(await runs.resume(by, since), resumedMessage),
+    knownHalts: () => runs.knownHalts(),
     stop: async (by, { now }) =>
       answer(await runs.stop(by, { now }), (run) => haltedMessage(run, now ? 'stop-now' : 'stop')),
     setPace: async (by, setting) => answer(await runs.setPace(by, setting), pacedMessage),

@@ -65,6 +65,7 @@ function startsWith(
         return started.ok && change.isPartial ? { ok: true, value: { ...started.value, isPartial: true } } : started;
       },
       resume: runs.resume,
+      knownHalts: runs.knownHalts,
       current: async () => change.lastRun,
     },
     {

@@ -1,6 +1,8 @@
 import { WebAPIPlatformError } from '@slack/web-api';
 import { describe, expect, test } from 'vitest';
+import { defined } from '../../../src/lib/defined.ts';
 import { FaultError } from '../../../src/pipeline/fault.ts';
+import type { KnownHalts } from '../../../src/run/model/run-control.ts';
 import type { Action } from '../../../src/slack/actions/action.ts';
 import type { Command } from '../../../src/slack/commands/command.ts';
 import { createAcceptor } from '../../../src/slack/intake/accept.ts';
@@ -35,12 +37,15 @@ function intakeWith(
     /** Of the command. */
     changesState?: true;
     fault?: ConstructorParameters<typeof FaultError>[0];
+    /** Of the command and the button. */
+    knownHalts?: () => KnownHalts;
   } = {},
 ) {
   const clock = createFakeClock();
   const done: string[] = [];
   const heard: string[] = [];
   const noted: string[] = [];
+  const given: (KnownHalts | undefined)[] = [];
   const go: Command = {
     word: 'go',
     role: options.role ?? 'operator',
@@ -53,8 +58,10 @@ function intakeWith(
       value: {
         immediateReply: say('Going…'),
         ...(options.changesState ? { changesState: true } : {}),
-        async execute({ person }) {
+        ...defined({ knownHalts: options.knownHalts }),
+        async execute({ person, halts }) {
           done.push(`go by ${person}`);
+          given.push(halts);
           if (options.fault) throw new FaultError(options.fault);
           return say('Gone.');
         },
@@ -70,7 +77,9 @@ function intakeWith(
       press: {
         role: options.role ?? 'operator',
         ...(options.inDirectMessages ? { inDirectMessages: true } : {}),
+        ...defined({ knownHalts: options.knownHalts }),
         async execute(click) {
+          given.push(click.halts);
           done.push(`press ${click.value} by ${click.person}`);
           return options.press?.(click);
         },
@@ -129,6 +138,8 @@ function intakeWith(
     heard,
     audited,
     noted,
+    /** What was known of halts, as it was given to what was executed. */
+    given,
     /** What is accepted and not carried out yet. */
     open: () => Array.fromAsync(claims.open(), ({ deliveryId }) => deliveryId),
     command: (person: string, deliveryId: string) =>
@@ -354,6 +365,30 @@ describe('the intake', () => {
     expect(done).toEqual(['go by U2']);
     expect(heard).toEqual(['ack', 'replied Going…', 'replied Gone.']);
   });
+
+  test.each(['command', 'click'] as const)(
+    'what is known of halts is read when a %s arrives, not after the lookup of the permission',
+    async (kind) => {
+      const lookups: ((members: readonly string[]) => void)[] = [];
+      const reads: KnownHalts[] = [];
+      const slow = intakeWith({
+        membersOf: () => new Promise((resolve) => lookups.push(resolve)),
+        knownHalts() {
+          const halts = { before: Promise.resolve({ here: reads.length, counted: 0, found: { stops: [] } }) };
+          reads.push(halts);
+          return halts;
+        },
+      });
+      const requested = slow[kind]('U2', 'a');
+      expect(reads).toHaveLength(1);
+      await slow.clock.advance(5_000);
+      expect(slow.given).toEqual([]);
+      for (const answer of lookups) answer(['U2']);
+      await requested;
+      expect(slow.given).toEqual(reads);
+      expect(reads).toHaveLength(1);
+    },
+  );
 
   test('a stop is executed while the lookup of the permission hangs, and when it fails', async () => {
     const hanging = { lookUp: () => new Promise<never>(() => {}), areSame: async () => false };

@@ -254,6 +254,22 @@ test('a stop works for everyone while Slack does not say who they are, and nothi
   expect((await rig.command('U0SOMEBODY', 'resume')).calls).toEqual([]);
 });
 
+test('every request that starts or resumes a run says what was known of halts when it arrived', async () => {
+  const state = { kind: 'paused', because: { kind: 'person', by: 'U1' } } as const;
+  for (const request of ['resume', ACTION.resume, ACTION.resumeOpen, ACTION.start, ACTION.abandonAndStart]) {
+    const runs = createScriptedRunControl({ firstRun: runSnapshot({ runId: 'r-0001', state }) });
+    const rig = createIntakeRig({ runs });
+    const paceSetting = { kind: 'auto' } as const;
+    const planned = await runs.plan({ selection: {}, paceSetting, by: 'U1', location: { channel: 'C0TIMESHEET' } });
+    const runId = planned.ok && request !== ACTION.resume ? planned.value.runId : 'r-0001';
+    const seen = await (request === 'resume'
+      ? rig.command('U0OPERATOR', 'resume')
+      : rig.click('U0OPERATOR', request, runId));
+    const [call] = seen.calls.filter(({ name }) => name === 'starts.start' || name === 'starts.resume');
+    expect(call?.args, request).toContain('{"before":{}}');
+  }
+});
+
 describe('what viewers read', () => {
   test.each([
     'failures',

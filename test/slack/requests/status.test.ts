@@ -14,7 +14,7 @@ import { type Message, say } from '../../../src/slack/messages/kit/message.ts';
 import { createPipelineStates } from '../../../src/slack/requests/pipeline-state.ts';
 import { askToStop, type StatusPorts, showStatus } from '../../../src/slack/requests/status.ts';
 import { ControlTableError } from '../../../src/state/table/control-table.ts';
-import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
+import { createScriptedRunControl, runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import {
   autopilotRecord,
   checklistView,
@@ -250,6 +250,7 @@ async function click(question: Message, facts: Facts): Promise<{ text: string; s
       pause: refusedRequest,
       resume: refusedRequest,
       setPace: refusedRequest,
+      knownHalts: createScriptedRunControl().knownHalts,
       stop: async (by, { now }) => {
         stopped.push(`run by ${by}${now ? ' now' : ''}`);
         return { done: true, message: say('Rescan r-0007 is stopping.') };

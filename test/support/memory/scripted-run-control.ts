@@ -201,6 +201,7 @@ export function createScriptedRunControl(options: { firstRun?: RunSnapshot } = {
       void emit({ kind: 'resumed', snapshot, by, rerunning: 0, repeating: 0, from });
       return succeed(snapshot);
     },
+    knownHalts: () => ({ before: Promise.resolve({ here: 0, counted: 0, found: { stops: [] } }) }),
     async stop(by, { now }) {
       calls.push(`stop${now ? ' now' : ''} by ${by}`);
       if (run && ['paused', 'tripped', 'interrupted'].includes(run.state.kind)) {

@@ -33,7 +33,14 @@ import { createFakeClock } from './fake-clock.ts';
 /** The methods that return an iterable in place of a promise. */
 const ITERABLES: ReadonlySet<string> = new Set(['entries', 'findLines', 'followLines']);
 /** The methods that only register a listener or answer from memory. */
-const SILENT: ReadonlySet<string> = new Set(['watch', 'watchObsoleteRequests', 'standBy', 'waiting', 'enqueue']);
+const SILENT: ReadonlySet<string> = new Set([
+  'watch',
+  'knownHalts',
+  'watchObsoleteRequests',
+  'standBy',
+  'waiting',
+  'enqueue',
+]);
 
 export interface IntakeRigOptions {
   readonly settings?: Readonly<Record<string, string>>;

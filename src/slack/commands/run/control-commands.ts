@@ -41,7 +41,10 @@ export const resumeDescription: CommandDescription = {
 
 export const resumeCommand = (requests: RunRequests): Command => ({
   ...resumeDescription,
-  read: withoutArguments('resume', { execute: async ({ person }) => (await requests.resume(person)).message }),
+  read: withoutArguments('resume', {
+    knownHalts: requests.knownHalts,
+    execute: async ({ person, halts }) => (await requests.resume(person, halts)).message,
+  }),
 });
 
 export const stopDescription: CommandDescription = {

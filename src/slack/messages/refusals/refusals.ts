@@ -28,7 +28,11 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
         'Resume it with `/rescan resume`, or plan a new run with `/rescan start` and abandon this one with the button there.',
       );
     case 'no-run':
-      return say('No run is open, so nothing was changed.', 'Plan one with `/rescan start`.');
+      return say(
+        'No run is open, so nothing was changed.',
+        ...(refusal.isHalt ? [NOT_BEGUN] : []),
+        'Plan one with `/rescan start`.',
+      );
     case 'nothing-to-resume':
       return refusal.run
         ? say(
@@ -39,6 +43,7 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
     case 'not-running':
       return say(
         `Nothing was changed: ${runName(refusal.run.runId)} is not running. It ${describeState(refusal.run)}.${where}`,
+        ...(refusal.isHalt ? [NOT_BEGUN] : []),
         'See it with `/rescan status`.',
       );
     case 'plan-gone':
@@ -70,6 +75,19 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
         `Not started: ${refusal.by === undefined ? '' : `${mention(refusal.by)} asked for `}a ${refusal.request === 'pause' ? 'pause' : 'stop'}${refusal.by === undefined ? ' was requested' : ''}, and only a person may start the run after that.`,
         'Press `Start` on its plan, or plan a new run with `/rescan start`.',
       );
+    case 'halted-since': {
+      const halt = refusal.request === 'pause' ? 'pause' : 'stop';
+      const asked = refusal.by === undefined ? `a ${halt} was requested` : `${mention(refusal.by)} asked for a ${halt}`;
+      return say(
+        `Not started: ${asked} after this was requested and before it began.`,
+        'See the current state with `/rescan status`. If the run is still wanted, start or resume it again.',
+      );
+    }
+    case 'changed-since':
+      return say(
+        `Not resumed: ${runName(refusal.run.runId)} ${describeState(refusal.run)}. This changed after the resume was requested and before it began.${where}`,
+        'Check why, then resume it with `/rescan resume`.',
+      );
     case 'lease-held':
       return say(
         `Nothing was changed: another process of the bot (${code(refusal.holder, 100)}) may still be at work.`,
@@ -85,6 +103,9 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
       return faultMessage(refusal.fault);
   }
 }
+
+/** A stop or pause that finds nothing to halt. */
+const NOT_BEGUN = 'A start or resume that was requested before and has not begun is refused.';
 
 export const stopFileLines = (path: string): string[] => [
   `Nothing was started: the stop file ${code(path, 200)} exists.`,

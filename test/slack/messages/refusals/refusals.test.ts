@@ -53,6 +53,14 @@ const refusals: [Refusal, string][] = [
     { reason: 'stop-file', path: '/tmp/STOP_RESCAN' },
     'Nothing was started: the stop file `/tmp/STOP_RESCAN` exists.\nRemove it on the machine where the bot runs, then try again.',
   ],
+  [
+    { reason: 'no-run', isHalt: true },
+    'No run is open, so nothing was changed.\nA start or resume that was requested before and has not begun is refused.\nPlan one with `/rescan start`.',
+  ],
+  [
+    { reason: 'halted-since', request: 'stop', by: 'U9' },
+    'Not started: <@U9> asked for a stop after this was requested and before it began.\nSee the current state with `/rescan status`. If the run is still wanted, start or resume it again.',
+  ],
   [{ reason: 'shutting-down' }, 'Nothing was started, because the bot is restarting.\nTry again in half a minute.'],
   [
     { reason: 'lease-held', holder: 'host/12' },
