@@ -50,6 +50,8 @@ export interface RestoreResult {
   readonly removed: number;
   /** A restore of it undoes this one. */
   readonly safetyBackupId: string;
+  /** Files of supplements without a digest: they were left out, and the proof does not cover them. */
+  readonly leftOut: number;
   /** The table at the end, by a scan: in `replace` mode its digests are equal, in `merge` mode nothing is missing or changed. */
   readonly proof: Comparison;
 }
@@ -82,6 +84,8 @@ export interface RestorePreview {
   readonly removed: number;
   readonly same: number;
   readonly expired: number;
+  /** Files of supplements without a digest: the restore leaves them out. */
+  readonly leftOut: number;
 }
 
 /** Tells which records are past their time to live now; undefined where the table has no TTL. */
@@ -119,6 +123,7 @@ export async function previewRestore(
     overwritten: found.changed,
     removed: request.mode === 'replace' ? found.added : 0,
     same: found.same,
+    leftOut: overlay.leftOut,
   };
 }
 
@@ -223,7 +228,7 @@ export async function restoreBackup(ports: JobPorts, request: RestoreRequest): P
       mayWrite();
       await setUsedBy(ports.location, record.id, undefined);
     }
-    return { written, unchanged, removed, safetyBackupId: safety.record.id, proof };
+    return { written, unchanged, removed, safetyBackupId: safety.record.id, leftOut: overlay.leftOut, proof };
   } finally {
     await safety.dispose();
   }

@@ -136,6 +136,8 @@ export function createSupplementWriter(
 /** The items of a backup's supplements by `keyText`; of several for one key, the one saved last. */
 export interface Overlay {
   readonly byKey: ReadonlyMap<string, { readonly stored: StoredItem; readonly itemHash: Buffer }>;
+  /** Files without a digest, which are not read: unfinished ones, and those whose digest somebody deleted. */
+  readonly leftOut: number;
 }
 
 /**
@@ -151,7 +153,10 @@ export async function readSupplements(
 ): Promise<Overlay> {
   const byKey = new Map<string, { stored: StoredItem; itemHash: Buffer }>();
   const folder = supplementFolder(location, backupId);
+  let dataFiles = 0;
+  let read = 0;
   for await (const digestKey of listKeys(location, folder)) {
+    if (digestKey.endsWith('.json.gz')) dataFiles += 1;
     if (!digestKey.endsWith('.digest.json')) continue;
     const key = digestKey.slice(0, -'.digest.json'.length);
     const wanted = digestFileSchema.parse(JSON.parse((await readText(location, digestKey)) ?? 'null'));
@@ -164,6 +169,7 @@ export async function readSupplements(
       }
     if (!sameDigest(found.digest(), { items: wanted.items, sum: wanted.sum }))
       throw new BackupDamagedError(backupId, key, 'its digest is not the one on record');
+    read += 1;
   }
-  return { byKey };
+  return { byKey, leftOut: Math.max(0, dataFiles - read) };
 }

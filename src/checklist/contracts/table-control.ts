@@ -277,6 +277,8 @@ export type JobResult =
       readonly unchanged: number;
       readonly removed: number;
       readonly safetyBackupId: string;
+      /** Files of supplements that were left out. Absent in results of older versions. */
+      readonly leftOut?: number;
       readonly digest: string;
       readonly items: number;
     }

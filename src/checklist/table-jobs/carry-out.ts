@@ -80,14 +80,14 @@ export async function carryOut(
     });
     return { kind: 'restore-rows', ...done };
   }
-  const { written, unchanged, removed, safetyBackupId, proof } = await restoreBackup(ports, {
+  const { proof, ...done } = await restoreBackup(ports, {
     ...common,
     mode: work.mode,
     by: job.by,
     onProgress,
   });
   const { sum: digest, items } = proof.tableDigest;
-  return { kind: 'restore', written, unchanged, removed, safetyBackupId, digest, items };
+  return { kind: 'restore', ...done, digest, items };
 }
 
 /**

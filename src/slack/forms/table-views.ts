@@ -20,6 +20,7 @@ import {
   describeRecovery,
   describeRecreation,
   describeWriteCost,
+  leftOutLines,
   plainDateTime,
 } from '../messages/table/describe-table.ts';
 
@@ -253,6 +254,7 @@ export function restoreView(plan: RestorePlan, channel: string): ModalView {
           `:warning: ${counted(change.expired, 'record')} of the backup ${change.expired === 1 ? 'is' : 'are'} past the time to live of the table, so DynamoDB deletes ${change.expired === 1 ? 'it' : 'them'} again within days. The check at the end does not count that as damage.`,
         ]
       : []),
+    ...leftOutLines(change.leftOut),
     ...consumerLines(now, change.added + change.overwritten + change.removed, 'writes'),
     describeWriteCost(change.added + change.overwritten + change.removed, now.writeCost),
     'A safety backup of the table is made and verified first. Restore it to undo this restore.',

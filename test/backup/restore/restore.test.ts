@@ -64,6 +64,7 @@ test('A record that is past its time to live is written again, and is no damage 
     removed: 0,
     same: 5,
     expired: 2,
+    leftOut: 0,
   });
   const isExpired = (item: Item) => item.ExpiresAt !== undefined;
   expect(await compareWithBackup(world.ports, { record, isExpired })).toMatchObject({
@@ -83,6 +84,7 @@ test('The preview of a restore shows what the restore then changes', async () =>
     removed: 0,
     same: 39,
     expired: 0,
+    leftOut: 0,
   });
   expect(await previewRestore(world.ports, { table, backupId: id, mode: 'replace' })).toMatchObject({ removed: 1 });
   expect(await world.digest(table)).toEqual(drifted);

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listKeys } from '../../../src/backup/catalogue/location.ts';
 import { createDigestSum } from '../../../src/backup/format/digest.ts';
 import { keyReader } from '../../../src/backup/format/item-key.ts';
+import { previewRestore } from '../../../src/backup/restore/restore.ts';
 import { readSupplements, saveToSupplement } from '../../../src/backup/write/supplement.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import type { Item } from '../../../src/pipeline/table/item.ts';
@@ -88,6 +89,22 @@ test('A supplement of a process that lost its lease while it wrote does not coun
   await saveToSupplement(world.location, 'lost', [version('2')], at(now));
   expect(asked).toBe(2);
   expect(await hoursSaved('lost')).toEqual([{ N: '2' }]);
+});
+
+test('A restore says how many files of a supplement it left out because their digest is missing', async () => {
+  const table = await world.table([timesheetEntry(1), timesheetEntry(2)]);
+  const { id } = await world.backup(table);
+  await world.dynamodb.send(new PutItemCommand({ TableName: table, Item: toSdkItem(timesheetEntry(3)) }));
+  await world.flush(table, id);
+  const request = { table, backupId: id, mode: 'replace' } as const;
+  expect(await previewRestore(world.ports, request)).toMatchObject({ added: 3, leftOut: 0 });
+  const { s3, bucket } = world.location;
+  const keys = await Array.fromAsync(listKeys(world.location, `bot/AWSDynamoDB/${id}/supplement/`));
+  const digests = keys.filter((key) => key.endsWith('.digest.json'));
+  expect(digests).toHaveLength(1);
+  for (const Key of digests) await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+  expect(await previewRestore(world.ports, request)).toMatchObject({ added: 2, leftOut: 1 });
+  expect(await world.restore(table, id)).toMatchObject({ written: 2, leftOut: 1 });
 });
 
 /** A server that receives a request and then never finishes its answer. */

@@ -656,7 +656,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         action: { kind: 'restore', backupId: '20260105083000-abc123', mode: 'replace' },
         now: tableNow({ hasStream: true, replicas: 2 }),
         backup: backupRecord(),
-        change: { added: 1, overwritten: 2, removed: 3, same: 4, expired: 5 },
+        change: { added: 1, overwritten: 2, removed: 3, same: 4, expired: 5, leftOut: 1 },
       }),
       'C01',
     ),

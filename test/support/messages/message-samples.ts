@@ -399,7 +399,7 @@ export const results: readonly JobResult[] = [
     newRows: 2,
     recreated: { digest: 'D 1', descriptionUri: 'U 1', nativeBackupArn: 'A 1' },
   },
-  { kind: 'restore', written: 3, unchanged: 2, removed: 1, safetyBackupId: 'B 1', digest: 'D 1', items: 3 },
+  { kind: 'restore', written: 3, unchanged: 2, removed: 1, safetyBackupId: 'B 1', leftOut: 2, digest: 'D 1', items: 3 },
   { kind: 'restore-rows', restored: 3, taken: 1, notInBackup: 1 },
   { kind: 'restore-rows', restored: 0, taken: 0, notInBackup: 0, overwritten: 2, changedSince: 1 },
 ];

@@ -291,3 +291,11 @@ export function describeProgress(progress: JobProgress): string {
     ...(progress.supplemented ? [`${count(progress.supplemented)} changed since the backup (saved first)`] : []),
   ].join(' · ');
 }
+
+/** Files beside a backup that a restore leaves out, and why. Nothing where there are none. */
+export const leftOutLines = (files = 0): readonly string[] =>
+  files === 0
+    ? []
+    : [
+        `:warning: Not included: ${counted(files, 'file')} in \`supplement/\` beside the backup without a checksum. Either the bot stopped while it wrote the file, and deleted nothing because of it; or somebody deleted the checksum, and the restore does not write the records of the file.`,
+      ];

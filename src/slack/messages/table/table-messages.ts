@@ -31,6 +31,7 @@ import {
   describeStage,
   hasBar,
   jobName,
+  leftOutLines,
   shortChecksum,
 } from './describe-table.ts';
 import { changedLines, decisionClause, tableRefusalLines } from './table-refusals.ts';
@@ -119,6 +120,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
           job.work.kind === 'restore' && job.work.mode === 'replace'
             ? `Verified: the whole table was read, and its checksum ${shortChecksum(result.digest)} over ${counted(result.items, 'record')} matches the backup.`
             : 'Verified: the whole table was read, and every record of the backup is in it.',
+          ...leftOutLines(result.leftOut),
           `The table as it was before is in ${backupName(result.safetyBackupId)}. Restore that backup to undo this restore.`,
           ...recoveryLines(job),
           by,

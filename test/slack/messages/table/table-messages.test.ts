@@ -467,12 +467,23 @@ test('The forms of flush and restore are within the limits of Slack, also with h
     },
     'C1',
   );
-  const change = { added: 1, overwritten: 2, removed: 3, same: 4, expired: 0 };
+  const change = { added: 1, overwritten: 2, removed: 3, same: 4, expired: 0, leftOut: 0 };
   const restore = restoreView(
     { action: { kind: 'restore', backupId: backup.id, mode: 'replace' }, now, backup, change },
     'C1',
   );
-  for (const view of [flush, restore]) {
+  expect(JSON.stringify(restore)).not.toContain('Not included');
+  const leaving = restoreView(
+    {
+      action: { kind: 'restore', backupId: backup.id, mode: 'replace' },
+      now,
+      backup,
+      change: { ...change, leftOut: 2 },
+    },
+    'C1',
+  );
+  expect(JSON.stringify(leaving)).toContain('Not included: 2 files in `supplement/` beside the backup');
+  for (const view of [flush, restore, leaving]) {
     expect(checkView(JSON.parse(JSON.stringify(view)))).toEqual([]);
     expect(JSON.stringify(view)).not.toContain('<!channel>');
   }
