@@ -8,6 +8,11 @@ import { type Approval, type ApprovalState, approvalSchema } from './approval.ts
 export interface ApprovalStore {
   /** @throws Error where an approval with this id exists. */
   create(approval: Approval): Promise<void>;
+  /**
+   * Completes an approval whose process may have died while it was created: from then on `open` and `unshown` have it. Call this
+   * before an approval that already exists is taken up as a request.
+   */
+  complete(id: string): Promise<void>;
   /** Stores that another person asks for it as well, while it is pending. */
   addRequester(id: string, person: string): Promise<void>;
   /** Stores the message that has the buttons, once. */
@@ -44,14 +49,18 @@ export function createApprovalStore(table: ControlTable, name: string, warn: War
   const openKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${OPEN}${id}` });
   const messageKey = (id: string) => ({ pk: `approvals#${name}`, sk: `${MESSAGE}${id}` });
   const read = (entry: Entry | undefined) => entry && parsedEntry(entry, approvalSchema);
+  async function complete(approvalId: string): Promise<void> {
+    await table.create(openKey(approvalId), { approvalId });
+    await table.create(messageKey(approvalId), { approvalId });
+  }
   return {
+    complete,
     async create(approval) {
       const { alsoRequestedBy = [] } = approval;
       const length = alsoRequestedBy.length > 0 ? { [lengthOf(ALSO)]: alsoRequestedBy.length } : {};
       if (!(await table.create(key(approval.id), { ...approval, stateKind: approval.state.kind, ...length })))
         throw new Error(`Approval ${approval.id} already exists; nothing was changed.`);
-      await table.create(openKey(approval.id), { approvalId: approval.id });
-      await table.create(messageKey(approval.id), { approvalId: approval.id });
+      await complete(approval.id);
     },
     async *unshown() {
       for await (const { sk } of table.list(`approvals#${name}`, { prefix: MESSAGE })) {

@@ -34,7 +34,7 @@ export interface LookForWorkPorts extends TableClients {
   readonly clock: Clock;
   readonly random: Random;
   readonly pollMs: number;
-  readonly approvals: Pick<ApprovalStore, 'read' | 'open'>;
+  readonly approvals: Pick<ApprovalStore, 'read' | 'open' | 'complete'>;
   readonly requests: Pick<ApprovalRequests, 'end' | 'request' | 'open'>;
   readonly facts: Pick<ApprovalFacts, 'gather'>;
   readonly checklist: Pick<Checklist, 'openId'>;
@@ -233,7 +233,10 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
       asked = await ports.approvals.read(approvalId);
     }
     // Asked for before the process died, or before it could be shown.
-    if (asked) return succeed(asked);
+    if (asked) {
+      await ports.approvals.complete(approvalId);
+      return succeed(asked);
+    }
     const { work, by, reason, location } = job;
     const action = { ...work, continues: progressIdOf(job) };
     // Whoever asked for the action counts as a requester of its continuation, too.

@@ -292,7 +292,11 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       }),
     request: (request) => answer(() => requests.request(request)),
     addRequester: approvals.addRequester,
-    setMessage: (approvalId, ts) => approvals.setMessage(approvalId, ts),
+    async setMessage(approvalId, ts) {
+      // Also of a request that a process before has left half created: the autopilot shows it.
+      await approvals.complete(approvalId);
+      await approvals.setMessage(approvalId, ts);
+    },
     approval: (approvalId) => approvals.read(approvalId),
     openApprovals: requests.openApprovals,
     click: (approvalId, click) =>

@@ -248,6 +248,31 @@ describe('a job whose process died', () => {
     expect(await Array.fromAsync(world.table.list('backup-job'))).toEqual([]);
   });
 
+  test.each(['approval#', 'open#', 'message#'])(
+    'A process that dies after the write of %s of the request to continue loses neither the request nor the progress of the job',
+    async (part) => {
+      const world = createWorld();
+      const id = await halfDone(world, APPROVAL_MS);
+      const second = world.process('second', {
+        after({ key }) {
+          if (`${key.pk} ${key.sk}`.includes(`${part}${id}-2`)) second.kill();
+        },
+      });
+      await standBy(world, second, 2 * LEASE_MS);
+      expect((await world.approvals.read(`${id}-2`))?.state.kind).toBe('pending');
+      const third = world.process('third');
+      await standBy(world, third, 2 * LEASE_MS);
+      expect(await third.heard('interrupted')).toMatchObject({ next: { ok: true, value: { id: `${id}-2` } } });
+      const open = await Array.fromAsync(world.approvals.open());
+      expect(open.map((approval) => approval.id)).toEqual([`${id}-2`]);
+      expect(await Array.fromAsync(world.table.list('backup-job'))).toHaveLength(1);
+      await world.clock.advance(APPROVAL_MS);
+      await third.requests.expire();
+      expect((await world.approvals.read(`${id}-2`))?.state.kind).toBe('expired');
+      expect((await Array.fromAsync(world.approvals.unshown())).map((approval) => approval.id)).toContain(`${id}-2`);
+    },
+  );
+
   test('A request to continue that is denied leaves nothing behind', async () => {
     const world = createWorld();
     const id = await halfDone(world, APPROVAL_MS);
