@@ -19,7 +19,15 @@ import {
   type TableRefusal,
 } from '../contracts/table-control.ts';
 import type { JobRecord } from './job-record.ts';
-import { createWriteGuard, JobLost, type JobStopPorts, JobStopped, type WorkLimits, watchStops } from './job-stops.ts';
+import {
+  askToStop,
+  createWriteGuard,
+  JobLost,
+  type JobStopPorts,
+  JobStopped,
+  type WorkLimits,
+  watchStops,
+} from './job-stops.ts';
 import { createProgressMeter, type ProgressUpdate } from './progress-meter.ts';
 import { refusalOrFault } from './table-errors.ts';
 import { carryOutThroughFaults } from './through-faults.ts';
@@ -40,8 +48,6 @@ export interface JobDriverPorts<Job extends TableJob = ApprovedJob> extends JobS
   readonly carryOut: (job: Job, limits: WorkLimits, onProgress: (update: ProgressUpdate) => void) => Promise<JobResult>;
   /** Until when the job waits for a fault to pass, epoch ms; 0: it does not. */
   readonly mayWaitUntil: (job: Job) => number;
-  /** Stores a stop outside the control table. Never throws. */
-  readonly storeStop: (jobId: string, by: string) => Promise<unknown>;
   readonly readFault: (error: unknown) => Fault;
   /** Records that the table is about to change. Nothing is written to the table before it resolves. */
   readonly recordTableChange: (job: Job) => Promise<void>;
@@ -314,10 +320,7 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
       else if (starting) starting.stopBy = by;
       // Stored as well: a process that dies before it has stopped must not resume.
       if (job)
-        record.askStop(job.id, by).catch((error) => {
-          ports.warn('the control table does not store the stop of a job', error);
-          return ports.storeStop(job.id, by);
-        });
+        askToStop(ports, job.id, by).catch((error) => ports.warn('the stop of a job is not in the bucket', error));
       return job;
     },
     async reportEnd(job, end) {

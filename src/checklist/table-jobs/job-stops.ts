@@ -1,16 +1,19 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { Lease } from '../../state/lease.ts';
+import type { StopLocation } from '../../state/stops/stored-stops.ts';
 import type { ApprovedJob, TableJob } from '../contracts/table-control.ts';
 import type { JobRecord } from './job-record.ts';
 
 /** Where a stop of a job may be stored. */
 export interface JobStopPorts<Job extends TableJob = ApprovedJob> {
   readonly clock: Clock;
-  readonly record: Pick<JobRecord<Job>, 'read'>;
+  readonly record: Pick<JobRecord<Job>, 'read' | 'askStop'>;
   readonly stopFileExists: () => Promise<boolean>;
   readonly stopFile: string;
   /** Who asked for a stop that the control table could not store; undefined where nobody did. @throws where that cannot be read */
   readonly storedStop: (job: Pick<TableJob, 'id' | 'startedAt'>) => Promise<string | undefined>;
+  /** Stores a stop outside the control table. Never throws. */
+  readonly storeStop: (jobId: string, by: string) => Promise<StopLocation | undefined>;
   readonly warn: (message: string, cause: unknown) => void;
   readonly pollMs: number;
 }
@@ -53,6 +56,24 @@ const PULSE_MS = 1_000;
  * everything again when it resumes.
  */
 const MAX_STANDSTILL_MS = 10_000;
+
+/**
+ * Asks the process that drives the job to stop it: by its record, and where that cannot be written by the control bucket, where
+ * every copy of the bot looks. False where the job is gone. @throws the error of the record where neither can be written.
+ */
+export async function askToStop<Job extends TableJob>(
+  { record, storeStop, warn }: Pick<JobStopPorts<Job>, 'record' | 'storeStop' | 'warn'>,
+  jobId: string,
+  by: string,
+): Promise<boolean> {
+  try {
+    return await record.askStop(jobId, by);
+  } catch (error) {
+    warn('the control table does not store the stop of a job', error);
+    if ((await storeStop(jobId, by))?.kind !== 'bucket') throw error;
+    return true;
+  }
+}
 
 /**
  * Looks for the stop file and for a stop that another process asked for, until `done`; aborts `over` with what it finds. A job whose

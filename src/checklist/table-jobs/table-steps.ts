@@ -38,6 +38,7 @@ import { createPruning } from './backups/prune-backups.ts';
 import { type CarryOutPorts, carryOut, isTableKept } from './carry-out.ts';
 import { createJobDriver, type JobDriverPorts } from './job-driver.ts';
 import { type JobRecord, parseEnd } from './job-record.ts';
+import { askToStop } from './job-stops.ts';
 import { createWorkFinder } from './look-for-work.ts';
 import { startApproved } from './start-approved.ts';
 import { refusalOrFault } from './table-errors.ts';
@@ -326,7 +327,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
         if (mine) return succeed(mine);
         const stored = await record.read();
         if (stored && !stored.end) {
-          await record.askStop(stored.job.id, by);
+          await askToStop({ ...ports, record }, stored.job.id, by);
           return succeed(stored.job);
         }
         const backup = await backupJobs.stop(by);

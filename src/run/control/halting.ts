@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
-import type { Fault } from '../../pipeline/invoke/invocation.ts';
+import { noAnswer } from '../../state/table/control-table.ts';
 import type { Condition } from '../../state/table/expression.ts';
 import { announceEnd, type DrivenRun, type DriverPorts, type DriverRules } from '../engines/driver.ts';
 import { readSnapshot } from '../engines/read-run.ts';
@@ -240,9 +240,3 @@ export function createHalting(
 
   return { halt, writeState, requestOfDriver };
 }
-
-const noAnswer = (ms: number): Fault => ({
-  reason: 'control-table',
-  message: `The control table did not answer in ${ms / 1_000} s.`,
-  fix: 'Check CONTROL_TABLE in DynamoDB and the network between the bot and AWS.',
-});

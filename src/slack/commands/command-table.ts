@@ -63,7 +63,7 @@ export interface CommandPorts {
   readonly steps: StepCommandPorts;
   readonly deploys: DeployForms;
   /** What a stop withdraws of deploys. */
-  readonly stop: Pick<StopPorts, 'deploys'>;
+  readonly stop: Pick<StopPorts, 'deploys' | 'clock'>;
   readonly autopilot: AutopilotCommandPorts;
   readonly audit: AuditCommandPorts;
   readonly results: ResultCommandPorts;

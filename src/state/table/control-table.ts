@@ -316,3 +316,10 @@ function sortKeyRange(
   if (high !== '') return { expression: ' AND #sk <= :high', values: { ':high': high } };
   return { expression: '', values: {} };
 }
+
+/** The fault of a control table that did not answer within `ms`. */
+export const noAnswer = (ms: number): Fault => ({
+  reason: 'control-table',
+  message: `The control table did not answer in ${ms / 1_000} s.`,
+  fix: 'Check CONTROL_TABLE in DynamoDB and the network between the bot and AWS.',
+});

@@ -358,7 +358,10 @@ describe('a stop', () => {
         await new Promise<never>(() => {});
       },
       ports: {
-        storeStop: async (jobId, by) => world.storedStops.push({ request: 'stop', by, jobId, at: world.clock.now() }),
+        async storeStop(jobId, by) {
+          world.storedStops.push({ request: 'stop', by, jobId, at: world.clock.now() });
+          return { kind: 'bucket', bucket: 'control', key: 'stops/stop.json' };
+        },
       },
     });
     const { id } = await doomed.request();

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ApprovedJob, JobEnd } from '../../../src/checklist/contracts/table-control.ts';
 import { createJobRecord } from '../../../src/checklist/table-jobs/job-record.ts';
+import { askToStop } from '../../../src/checklist/table-jobs/job-stops.ts';
 import { createMemoryControlTable } from '../../support/memory/memory-control-table.ts';
 
 const KEY = { pk: 'pipeline#fn', sk: 'table-job' };
@@ -55,4 +56,30 @@ test.each<JobEnd>([
   await record.claim(job);
   await record.setEnd('a-1', end);
   expect(await record.read()).toEqual({ job, end });
+});
+
+test.each([
+  [{ kind: 'bucket', bucket: 'b', key: 'stops/x' } as const, 'is stored there'],
+  [{ kind: 'file', path: '/tmp/x' } as const, 'fails: a process on another machine does not see the file'],
+  [undefined, 'fails'],
+])('A stop that the record refuses and that is stored at %j %s', async (storedIn, _what) => {
+  const refused = new Error('no permission to write');
+  const warned: unknown[] = [];
+  const asking = askToStop(
+    {
+      record: {
+        read: async () => undefined,
+        askStop: async () => {
+          throw refused;
+        },
+      },
+      storeStop: async () => storedIn,
+      warn: (_, cause) => warned.push(cause),
+    },
+    'a-1',
+    'U9',
+  );
+  if (storedIn?.kind === 'bucket') expect(await asking).toBe(true);
+  else await expect(asking).rejects.toBe(refused);
+  expect(warned).toEqual([refused]);
 });

@@ -200,6 +200,7 @@ export function createWorld(): World {
         stopperSince(world.storedStops, { since: job.startedAt, jobId: job.id }),
       async storeStop(jobId: string, by: string) {
         world.storedStops.push({ request: 'stop', by, jobId, at: clock.now() });
+        return { kind: 'bucket', bucket: 'control', key: 'stops/stop.json' } as const;
       },
       readFault: (error: unknown) => ({ reason: 'network', message: String(error), fix: 'look' }) as const,
       recordTableChange: () => note('table change'),

@@ -37,6 +37,23 @@ describe('jobs on a real table', () => {
     expect(await bot.steps.current()).toBeUndefined();
   });
 
+  test('A stop of the job of another process is stored in the bucket where the control table cannot be written', async () => {
+    const patient = { LEASE_SECONDS: '10' };
+    const [bot, other] = [await startSteps(patient), await startSteps(patient)];
+    await backup(bot);
+    const approval = await request(bot);
+    aws.turn({ addedLatencyMs: 150 });
+    const { job } = value(await bot.steps.click(approval.id, yes));
+    await bot.listensTo('progress');
+    other.table.update = async () => {
+      throw new Error('no permission to write');
+    };
+    expect(value(await other.steps.stop('U9'))).toMatchObject({ id: job?.id });
+    aws.turn({ addedLatencyMs: 0 });
+    // It looks there every five seconds, and may be done before that.
+    await expect.poll(() => bot.events.some(({ kind }) => kind === 'stopped' || kind === 'finished')).toBe(true);
+  });
+
   test('A job does not start while the stop file exists or another job runs', async () => {
     const patient = { LEASE_SECONDS: '10' };
     const [bot, other] = [await startSteps(patient), await startSteps(patient)];

@@ -176,7 +176,10 @@ describe('stop, pause and resume', () => {
   test('a resume without a run, or of a running run, is refused', async () => {
     const bot = await rig.copy();
     expect(await bot.runs.resume('U1')).toEqual({ ok: false, refusal: { reason: 'nothing-to-resume' } });
-    expect(await bot.runs.stop('U1', { now: false })).toEqual({ ok: false, refusal: { reason: 'no-run' } });
+    expect(await bot.runs.stop('U1', { now: false })).toEqual({
+      ok: false,
+      refusal: { reason: 'no-run', isHalt: true },
+    });
     await rig.start(bot, { pace: { kind: 'fixed', perMinute: 60 } });
     expect(await bot.runs.resume('U1')).toMatchObject({ ok: false, refusal: { reason: 'run-active' } });
   });

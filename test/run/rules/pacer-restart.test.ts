@@ -350,7 +350,7 @@ describe('the ceiling', () => {
     );
   });
 
-  it('a pacer that is saved and restored at once starts the next image when the saved one would, or up to a second later', () => {
+  it('a pacer that is saved and restored at once starts the next image when the saved one would, or up to 1.25 s later', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 300 }), fc.array(step, { maxLength: 15 }), (ceiling, steps) => {
         const settings = { ceilingPerMinute: ceiling, maxInFlight: 500 };
@@ -370,7 +370,8 @@ describe('the ceiling', () => {
         expect(pacePerMinute(next)).toBe(pacePerMinute(pacer));
         const laterMs = nextStartAt(next, now) - nextStartAt(pacer, now);
         expect(laterMs).toBeGreaterThanOrEqual(0);
-        expect(laterMs).toBeLessThanOrEqual(1_000);
+        // Starts are saved by the second, and one that is thereby after a change of the setting is in its window of 60.25 s.
+        expect(laterMs).toBeLessThanOrEqual(1_250);
       }),
       { numRuns: 100 },
     );

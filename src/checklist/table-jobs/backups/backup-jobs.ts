@@ -17,6 +17,7 @@ import type {
 } from '../../contracts/table-control.ts';
 import { createJobDriver, type Decision, type JobDriverPorts } from '../job-driver.ts';
 import type { JobRecord } from '../job-record.ts';
+import { askToStop } from '../job-stops.ts';
 
 export interface BackupJobsPorts
   extends JobPorts,
@@ -170,7 +171,7 @@ export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
       const mine = driver.stop(by);
       if (mine) return mine;
       const job = await active();
-      return job && (await record.askStop(job.id, by)) ? job : undefined;
+      return job && (await askToStop(ports, job.id, by)) ? job : undefined;
     },
     async lookForWork() {
       if (!driver.current() && (await record.read())) await driver.underLease(settle);

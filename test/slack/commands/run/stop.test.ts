@@ -3,6 +3,7 @@ import type { Approval } from '../../../../src/approvals/approval.ts';
 import type { AutopilotControl } from '../../../../src/checklist/contracts/autopilot-control.ts';
 import type { DeployControl, DeployView } from '../../../../src/checklist/contracts/step-control.ts';
 import type { TableControl, TableJob } from '../../../../src/checklist/contracts/table-control.ts';
+import { type Clock, systemClock } from '../../../../src/lib/clock.ts';
 import type { Refusal } from '../../../../src/run/model/run-control.ts';
 import type { RunState } from '../../../../src/run/model/types.ts';
 import { stopCommand } from '../../../../src/slack/commands/run/control-commands.ts';
@@ -49,7 +50,9 @@ async function stop(
     withdraw?: TableControl['withdrawApproved'];
     withdrawDeploy?: DeployControl['withdrawApproved'];
     deploy?: DeployView;
+    inProgress?: DeployControl['inProgress'];
     pilot?: AutopilotControl['stop'];
+    clock?: Pick<Clock, 'sleep'>;
   },
   typed = '',
 ): Promise<Message | undefined> {
@@ -58,9 +61,10 @@ async function stop(
     tables: { stop: others.job ?? noJob, withdrawApproved: others.withdraw ?? (async () => []) },
     deploys: {
       withdrawApproved: others.withdrawDeploy ?? (async () => []),
-      inProgress: async () => others.deploy,
+      inProgress: others.inProgress ?? (async () => others.deploy),
     },
     autopilot: { stop: others.pilot ?? noPilot },
+    clock: others.clock ?? systemClock,
   });
   const read = command.read(typed);
   if (!read.ok) throw new Error(read.line);
@@ -207,10 +211,43 @@ test('stops the autopilot where the run cannot be read, without weakening a stop
 });
 
 test('leaves the autopilot of a run that was running: it waits for a person', async () => {
-  const pilot = async () => {
-    throw new Error('The autopilot was asked to stop.');
+  let asked = 0;
+  const pilot: AutopilotControl['stop'] = async (by) => {
+    asked += 1;
+    return noPilot(by);
   };
   expect((await stop(requestsOver({ firstRun: runSnapshot() }), { pilot }))?.text).toContain('is stopping');
+  expect(asked).toBe(0);
+});
+
+const never = <T>() => new Promise<T>(() => {});
+/** A clock on which five seconds are over as soon as everything that can be done is done. */
+const soon: Pick<Clock, 'sleep'> = { sleep: () => new Promise((resolve) => setImmediate(resolve)) };
+
+test('answers within seconds although nothing but the run can be read, and says so', async () => {
+  const said = await stop(requestsOver({ firstRun: runSnapshot() }), {
+    job: never,
+    withdraw: never,
+    withdrawDeploy: never,
+    inProgress: never,
+    pilot: never,
+    clock: soon,
+  });
+  expect(said?.text).toMatch(/r-0142.* is stopping[\s\S]*could not be read whether a flush/);
+});
+
+test('says what could not be read of a deploy, whose read fails, beside what stopped', async () => {
+  const inProgress = async () => {
+    throw new Error('no access');
+  };
+  const said = await stop(requestsOver({ firstRun: runSnapshot() }), { inProgress });
+  expect(said?.text).toMatch(/is stopping[\s\S]*could not be read whether a flush/);
+  expect((await stop(requestsOver({ firstRun: runSnapshot() }), {}))?.text).not.toContain('could not be read');
+});
+
+test('does not say that nothing runs where a job could not be read in time', async () => {
+  const stopping = stop(requestsOver({}, { reason: 'no-run' }), { job: never, clock: soon });
+  await expect(stopping).rejects.toThrow('The control table did not answer in 5 s.');
 });
 
 test('stops the autopilot that waits for an approval while somebody makes a backup', async () => {
