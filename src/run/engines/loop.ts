@@ -8,9 +8,6 @@ import type { EngineEffect, EngineEvent, GrowthQuestion, Halt } from './reducer/
 import type { LiveRun } from './reducer/live-run.ts';
 import { inFlightOf, takeSnapshot } from './reducer/run-views.ts';
 
-/** Images that are started before timers and I/O have their turn: a person waits for an answer meanwhile. */
-const TICKS_PER_TURN = 8;
-
 /**
  * Drives a run until every image has an outcome or something halts it. `advance` decides; this loop performs what it
  * asks for and reports back what came of it; `hands` performs what only one engine does. Takes `start` over.
@@ -48,26 +45,20 @@ export function driveWith(hands: Hands, start: LiveRun, ports: LoopPorts): Drive
     for (const effect of advanced.effects) perform(effect);
   }
 
-  /** Sends ticks for as long as each of them starts an image. Where many are due, the rest follow in later turns of the event loop. */
+  /** Sends ticks for as long as each of them starts an image. */
   function tick(): void {
-    const isDue = () => run.phase === 'driving' && sleepUntil <= clock.now();
-    let sent = 0;
-    do {
-      send({ kind: 'tick', now: clock.now(), holdsLease: ports.holdsLease() });
-      sent += 1;
-    } while (isDue() && sent < TICKS_PER_TURN);
-    if (isDue()) tickInNextTurn();
+    do send({ kind: 'tick', now: clock.now(), holdsLease: ports.holdsLease() });
+    while (run.phase === 'driving' && sleepUntil <= clock.now());
     if (sleepUntil < sleepingUntil) wake();
   }
 
-  /** Reports what happened. One tick follows for all reports of this turn of the event loop. */
+  /**
+   * Reports what happened. One tick follows for all reports of this turn of the event loop, which keeps timers and I/O
+   * going.
+   */
   function report(event: EngineEvent): void {
     if (defect) return;
     guard(() => send(event));
-    tickInNextTurn();
-  }
-
-  function tickInNextTurn(): void {
     if (isTickDue) return;
     isTickDue = true;
     setImmediate(() => {

@@ -1,7 +1,6 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { takeCheckpoint, takeSnapshot } from '../../../../src/run/engines/reducer/run-views.ts';
 import { failed, kinds, number, processed, startRig } from '../../../support/rigs/engine-rig.ts';
-import { createFakeClock } from '../../../support/rigs/fake-clock.ts';
 
 describe('a run over the manifest', () => {
   test('a run invokes every image once and completes when each has an outcome on record', async () => {
@@ -20,42 +19,6 @@ describe('a run over the manifest', () => {
     await rig.play();
     expect(rig.highest()).toBe(20);
     expect(rig.run.totals.processed).toBe(100);
-  });
-
-  test('images that are due at the same time are started in several turns of the event loop', async () => {
-    const clock = createFakeClock();
-    let turn = 0;
-    const startedIn = new Map<number, number>();
-    let counting: NodeJS.Immediate | undefined;
-    function countTurns() {
-      turn += 1;
-      counting = setImmediate(countTurns);
-    }
-    countTurns();
-    onTestFinished(() => clearImmediate(counting));
-    const rig = startRig({
-      images: 400,
-      perMinute: 6_000,
-      clock,
-      terms: { maxInFlight: 200, ceilingPerMinute: 6_000 },
-      rules: { growth: { checkImages: 1_000, warnMs: 300_000, tripMs: 600_000 } },
-      ports: {
-        async invoke() {
-          startedIn.set(turn, (startedIn.get(turn) ?? 0) + 1);
-          await clock.sleep(10_000);
-          return processed();
-        },
-      },
-    });
-    await rig.play(100);
-    const before = [...startedIn.values()].reduce((sum, count) => sum + count, 0);
-    clock.jump(900);
-    await rig.play(100);
-    const counts = [...startedIn.values()];
-    expect(counts.reduce((sum, count) => sum + count, 0) - before).toBeGreaterThan(80);
-    // A timer and a report may both lead to starts in one turn.
-    expect(Math.max(...counts)).toBeLessThanOrEqual(2 * 8);
-    await rig.play();
   });
 
   test('a manifest with fewer images than the plan is a fault, and the run does not complete', async () => {
