@@ -1,4 +1,4 @@
-import { within } from '../../lib/async/within.ts';
+import { settleWithin } from '../../lib/async/within.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Warn } from '../../lib/warn-once.ts';
 import type { Measurement } from '../../pipeline/metrics/put-metrics.ts';
@@ -58,15 +58,11 @@ export function createHeartbeat(ports: HeartbeatPorts): Heartbeat {
 
   /** Whether the work is active on record; undefined where that cannot be read in time. */
   async function readActive({ kind, isActive }: WatchedWork): Promise<boolean | undefined> {
-    try {
-      const active = await within(untilStopped, READ_MS, isActive());
-      if (active === undefined) throw new Error(`It was not read within ${READ_MS / 1_000} s.`);
-      return active;
-    } catch (error) {
-      if (!stopped.signal.aborted)
-        warnOnce(`whether a ${kind} is active cannot be read, so the heartbeat does not say it`, error);
-      return undefined;
-    }
+    const active = await settleWithin(untilStopped, READ_MS, isActive);
+    if (active.ok) return active.value;
+    if (!stopped.signal.aborted)
+      warnOnce(`whether a ${kind} is active cannot be read, so the heartbeat does not say it`, active.refusal);
+    return undefined;
   }
 
   async function measureWork(work: WatchedWork): Promise<readonly Measurement[]> {

@@ -1,4 +1,3 @@
-import type { Approval } from '../../approvals/approval.ts';
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
 import type { DeployControl } from '../../checklist/contracts/step-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
@@ -12,7 +11,7 @@ import { type Message, refuseWith, say, withNote } from '../messages/kit/message
 import { describeFault, faultLines } from '../messages/run/describe-run.ts';
 import { stoppingJobMessage } from '../messages/table/table-messages.ts';
 import { tableRefusalMessage } from '../messages/table/table-refusals.ts';
-import type { Done, RunRequests } from './run-requests.ts';
+import type { RunRequests } from './run-requests.ts';
 
 export interface StopPorts {
   readonly requests: Pick<RunRequests, 'stop'>;
@@ -43,7 +42,6 @@ export async function stopWork(
   const halting = Promise.allSettled([requests.stop(person, { now })]);
   const answered = new AbortController();
   const late = halting.then(() => clock.sleep(REST_MS, answered.signal));
-  let isUnread = false;
   try {
     return await stopAll();
   } finally {
@@ -52,9 +50,7 @@ export async function stopWork(
 
   async function inTime<T>(work: Promise<T>): Promise<PromiseSettledResult<T>> {
     const settled = await Promise.race([Promise.allSettled([work]), late]);
-    const [answer] = settled ?? [{ status: 'rejected' as const, reason: new FaultError(noAnswer(REST_MS)) }];
-    if (answer.status === 'rejected') isUnread = true;
-    return answer;
+    return settled ? settled[0] : { status: 'rejected', reason: new FaultError(noAnswer(REST_MS)) };
   }
 
   async function stopAll(): Promise<Message> {
@@ -72,25 +68,12 @@ export async function stopWork(
     const deploy = inProgress.status === 'fulfilled' ? inProgress.value : undefined;
     // A deploy whose approval was withdrawn ends before it changes anything.
     const goesOn = deploy && !taken.some(({ id }) => id === deploy.approvalId) ? deployGoesOnLine(deploy) : undefined;
-    const said = await whatStopped(run, job, taken);
-    if (said.length > 0) return withNotes(joined(said), goesOn, isUnread ? UNREAD : undefined);
-    for (const each of [run, job, ofTable, ofDeploys]) if (each.status === 'rejected') throw each.reason;
-    if (goesOn !== undefined) return refuseWith('Nothing was stopped.', goesOn);
-    if (job.status === 'fulfilled' && !job.value.ok && job.value.refusal.reason !== 'no-job')
-      return tableRefusalMessage(job.value.refusal);
-    return run.status === 'fulfilled' ? run.value.message : say('Nothing was stopped.');
-  }
-
-  /** What was stopped or withdrawn, and what of it failed; empty where nothing was. */
-  async function whatStopped(
-    run: PromiseSettledResult<Done>,
-    job: Stopped,
-    taken: readonly Approval[],
-  ): Promise<readonly Message[]> {
     const found = job.status === 'fulfilled' && job.value.ok ? job.value.value : undefined;
     const stopping = found && !taken.some(({ id }) => id === found.id) ? found : undefined;
     const halted = run.status === 'fulfilled' && run.value.done ? run.value : undefined;
-    const said = [
+    const isPilots = stopping?.work.kind === 'flush' || (halted && !halted.mayBeIdle);
+    const pilot = isPilots ? undefined : await inTime(autopilot.stop(person, { now }));
+    const stopped = [
       ...(stopping ? [stoppingJobMessage(stopping)] : []),
       // A flush, restore or deletion of backups excludes a run that is driven.
       ...(halted && (!stopping || stopping.work.kind === 'backup') ? [halted.message] : []),
@@ -98,17 +81,28 @@ export async function stopWork(
         say(`The ${requestName(approval)} was approved but had not started. It will not start any more.`),
       ),
     ];
-    if (stopping?.work.kind === 'flush' || (halted && !halted.mayBeIdle)) return said;
-    const asked = await inTime(autopilot.stop(person, { now }));
-    if (asked.status === 'rejected') return said;
-    const piloting = asked.value;
-    if (piloting.ok) return [...said, autopilotStoppedMessage(piloting.value)];
-    // Whether an autopilot runs is not known, so the answer must not be that nothing does.
-    if (piloting.refusal.reason !== 'fault') return said;
-    if (said.length === 0) return [autopilotRefusalMessage(piloting.refusal)];
-    const { fault } = piloting.refusal;
-    return [...said, say(`The autopilot could not be stopped: ${describeFault(fault)}.`, ...faultLines(fault))];
+    const said = [...stopped, ...(pilot?.status === 'fulfilled' ? pilotLines(pilot.value, stopped.length > 0) : [])];
+    const isUnread = [job, ofTable, ofDeploys, inProgress, pilot].some((answer) => answer?.status === 'rejected');
+    if (said.length > 0) return withNotes(joined(said), goesOn, isUnread ? UNREAD : undefined);
+    for (const each of [run, job, ofTable, ofDeploys]) if (each.status === 'rejected') throw each.reason;
+    if (goesOn !== undefined) return refuseWith('Nothing was stopped.', goesOn);
+    if (job.status === 'fulfilled' && !job.value.ok && job.value.refusal.reason !== 'no-job')
+      return tableRefusalMessage(job.value.refusal);
+    return run.status === 'fulfilled' ? run.value.message : say('Nothing was stopped.');
   }
+}
+
+/** What the stop of the autopilot came to; nothing where none runs. `besideOthers`: something else was stopped. */
+function pilotLines(
+  piloting: Awaited<ReturnType<AutopilotControl['stop']>>,
+  besideOthers: boolean,
+): readonly Message[] {
+  if (piloting.ok) return [autopilotStoppedMessage(piloting.value)];
+  // Whether an autopilot runs is not known, so the answer must not be that nothing does.
+  if (piloting.refusal.reason !== 'fault') return [];
+  if (!besideOthers) return [autopilotRefusalMessage(piloting.refusal)];
+  const { fault } = piloting.refusal;
+  return [say(`The autopilot could not be stopped: ${describeFault(fault)}.`, ...faultLines(fault))];
 }
 
 type Stopped = PromiseSettledResult<Awaited<ReturnType<TableControl['stop']>>>;

@@ -141,6 +141,18 @@ test('says of a deploy in progress that it continues, alone and beside what was 
   expect(beside?.text).toMatch(/is stopping[\s\S]*The deploy to .* is in progress and continues/);
 });
 
+test('says nothing of a read that failed once and succeeded when it was repeated', async () => {
+  let reads = 0;
+  const job: TableControl['stop'] = async (by) => {
+    reads += 1;
+    if (reads === 1) throw new Error('throttled');
+    return noJob(by);
+  };
+  const said = await stop(requestsOver({ firstRun: runSnapshot() }), { job });
+  expect(reads).toBe(2);
+  expect(said?.text).not.toContain('could not be read');
+});
+
 test('does not say that nothing runs where the autopilot cannot be read', async () => {
   const fault = { reason: 'control-table', message: 'The control table is away.', fix: 'Look.' } as const;
   const pilot = async () => ({ ok: false as const, refusal: { reason: 'fault' as const, fault } });
