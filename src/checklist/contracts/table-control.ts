@@ -13,8 +13,9 @@ import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { KindCounts } from '../../pipeline/table/records.ts';
 import { type RunLocation, runLocationSchema } from '../../run/model/run-control.ts';
 import type { Person } from '../../run/model/types.ts';
-import type { Scope, ScopeReference } from '../../run/scope/scope.ts';
+import type { Scope } from '../../run/scope/scope.ts';
 import type { UnmetPrecondition } from '../model/preconditions.ts';
+import type { JobResult } from './job-result.ts';
 import { type PruneAction, type TableAction, tableActionSchema } from './table-action.ts';
 
 /** The table now; its records are counted with consistent reads. */
@@ -115,11 +116,12 @@ export type TableRefusal =
   | { readonly reason: 'table-missing'; readonly table: string }
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob }
+  | { readonly reason: 'no-job' }
   /** The process of a backup died, and no other one made the backup again in time. */
   | { readonly reason: 'interrupted' }
   | { readonly reason: 'stop-file'; readonly path: string }
   | { readonly reason: 'busy'; readonly holder: string }
-  | { readonly reason: 'no-job' | 'shutting-down' }
+  | { readonly reason: 'shutting-down' }
   | { readonly reason: 'location'; readonly bucket: string; readonly why: 'missing' | 'not-writable' }
   | {
       readonly reason: 'legacy';
@@ -247,52 +249,6 @@ export interface JobProgress {
   /** The job does nothing at the moment: it tries again until `until`, epoch ms. */
   readonly waiting?: { readonly fault: Fault; readonly until: number };
 }
-
-/** How a job ended. */
-export type JobResult =
-  | { readonly kind: 'backup'; readonly record: CatalogueEntry; readonly versioning: 'on' | 'off' | 'unknown' }
-  | {
-      readonly kind: 'flush';
-      readonly deleted: number;
-      readonly supplemented: number;
-      readonly remaining: KindCounts;
-      readonly newRows: number;
-      /** Only the records of this scope were deleted; `newRows` counts those that belong to it. */
-      readonly scope?: ScopeReference;
-      /** The table was deleted and created anew. */
-      readonly recreated?: {
-        readonly digest: string;
-        readonly descriptionUri: string;
-        /** The ARN of the native backup; absent where point-in-time recovery was on. */
-        readonly nativeBackupArn?: string;
-        /** Why the backup is not marked as used by this flush, where it is not. */
-        readonly notMarked?: Fault;
-      };
-    }
-  | {
-      readonly kind: 'restore';
-      /** Added or overwritten. */
-      readonly written: number;
-      /** They were in the table as the backup has them. */
-      readonly unchanged: number;
-      readonly removed: number;
-      readonly safetyBackupId: string;
-      /** Files of supplements that were left out. Absent in results of older versions. */
-      readonly leftOut?: number;
-      readonly digest: string;
-      readonly items: number;
-    }
-  | {
-      readonly kind: 'restore-rows';
-      readonly restored: number;
-      readonly taken: number;
-      readonly notInBackup: number;
-      /** Absent in results of older versions, which overwrote nothing. */
-      readonly overwritten?: number;
-      readonly changedSince?: number;
-    }
-  /** Backups were deleted, with so many records in all. */
-  | { readonly kind: 'prune'; readonly backups: number; readonly records: number };
 
 /** How a job came to its end. */
 export type JobEnd =

@@ -1,5 +1,6 @@
 import { defined } from '../../lib/defined.ts';
-import type { JobResult, TableEvent, TableJob } from '../contracts/table-control.ts';
+import type { JobResult } from '../contracts/job-result.ts';
+import type { TableEvent, TableJob } from '../contracts/table-control.ts';
 import type { StepFinding, StepName } from '../model/step.ts';
 import type { ChecklistStore } from './checklist-store.ts';
 import type { RunningStep } from './step-recorder.ts';

@@ -5,12 +5,12 @@ import { defined } from '../../lib/defined.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../state/lease.ts';
+import type { JobResult } from '../contracts/job-result.ts';
 import {
   type ApprovedJob,
   type JobEnd,
   type JobProgress,
   type JobReach,
-  type JobResult,
   type JobStage,
   progressIdOf,
   READING_STAGES,

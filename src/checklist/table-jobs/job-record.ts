@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
 import { type ControlTable, type Key, parsedEntry, parsedText } from '../../state/table/control-table.ts';
+import type { JobResult } from '../contracts/job-result.ts';
 import {
   type ApprovedJob,
   approvedJobSchema,
@@ -8,7 +9,6 @@ import {
   backupJobSchema,
   type JobEnd,
   type JobProgress,
-  type JobResult,
   type TableJob,
   type TableRefusal,
 } from '../contracts/table-control.ts';

@@ -2,7 +2,8 @@ import { TableUnfinishedError } from '../../backup/errors.ts';
 import { type DelayLimits, delayCeilingMs, isTransient } from '../../lib/async/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
-import type { JobProgress, JobResult } from '../contracts/table-control.ts';
+import type { JobResult } from '../contracts/job-result.ts';
+import type { JobProgress } from '../contracts/table-control.ts';
 import { refusalOf } from './table-errors.ts';
 
 /** How long to wait before work that met a fault is taken up again. */

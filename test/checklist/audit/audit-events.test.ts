@@ -9,7 +9,8 @@ import {
 import { OUTCOME_WORDS } from '../../../src/checklist/audit/audit-outcome.ts';
 import type { NewAuditEntry } from '../../../src/checklist/audit/audit-writer.ts';
 import type { AutopilotEvent } from '../../../src/checklist/contracts/autopilot-control.ts';
-import type { JobResult, TableEvent } from '../../../src/checklist/contracts/table-control.ts';
+import type { JobResult } from '../../../src/checklist/contracts/job-result.ts';
+import type { TableEvent } from '../../../src/checklist/contracts/table-control.ts';
 import type { StepFinding } from '../../../src/checklist/model/step.ts';
 import { auditOfStep } from '../../../src/checklist/steps/step-recorder.ts';
 import type { RunEvent } from '../../../src/run/model/types.ts';

@@ -4,14 +4,9 @@ import { LambdaClient } from '@aws-sdk/client-lambda';
 import type { Approval } from '../../../src/approvals/approval.ts';
 import { type ApprovalStore, createApprovalStore } from '../../../src/approvals/approval-store.ts';
 import { controlTableJobs } from '../../../src/backup/jobs/job-store.ts';
+import type { JobResult } from '../../../src/checklist/contracts/job-result.ts';
 import type { TableAction } from '../../../src/checklist/contracts/table-action.ts';
-import type {
-  ApprovedJob,
-  JobEnd,
-  JobResult,
-  TableEvent,
-  TableRefusal,
-} from '../../../src/checklist/contracts/table-control.ts';
+import type { ApprovedJob, JobEnd, TableEvent, TableRefusal } from '../../../src/checklist/contracts/table-control.ts';
 import { progressIdOf } from '../../../src/checklist/contracts/table-control.ts';
 import type { ApprovalFacts } from '../../../src/checklist/table-jobs/approval-facts.ts';
 import { type ApprovalRequests, createApprovalRequests } from '../../../src/checklist/table-jobs/approval-requests.ts';

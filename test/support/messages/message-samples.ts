@@ -1,12 +1,12 @@
 import type { Approval, ApprovalState } from '../../../src/approvals/approval.ts';
 import type { AutopilotBlocker } from '../../../src/checklist/contracts/autopilot-control.ts';
+import type { JobResult } from '../../../src/checklist/contracts/job-result.ts';
 import type { QuotaLine, QuotaReport } from '../../../src/checklist/contracts/quota-report.ts';
 import type { ResultRefusal, Validation } from '../../../src/checklist/contracts/result-control.ts';
 import type { SetScopeRefusal } from '../../../src/checklist/contracts/scope-control.ts';
 import type { LoggingResult, SampleResult, StepRefusal } from '../../../src/checklist/contracts/step-control.ts';
 import type {
   ApprovedJob,
-  JobResult,
   ResumeRefusal,
   TableJob,
   TableRefusal,

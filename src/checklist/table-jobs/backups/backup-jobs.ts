@@ -7,14 +7,8 @@ import { makeBackup } from '../../../backup/write/make-backup.ts';
 import { defined } from '../../../lib/defined.ts';
 import { refuse, succeed } from '../../../lib/result.ts';
 import { describeTable } from '../../../pipeline/table/table.ts';
-import type {
-  BackupJob,
-  JobEnd,
-  JobResult,
-  TableControl,
-  TableJob,
-  TableRefusal,
-} from '../../contracts/table-control.ts';
+import type { JobResult } from '../../contracts/job-result.ts';
+import type { BackupJob, JobEnd, TableControl, TableJob, TableRefusal } from '../../contracts/table-control.ts';
 import { createJobDriver, type Decision, type JobDriverPorts } from '../job-driver.ts';
 import type { JobRecord } from '../job-record.ts';
 import { askToStop } from '../job-stops.ts';

@@ -1,11 +1,11 @@
 import type { PrunePlan } from '../../../backup/catalogue/prune.ts';
 import { shortBackupId } from '../../../backup/format/backup-record.ts';
 import type { CatalogueEntry } from '../../../backup/format/export-record.ts';
+import type { JobResult } from '../../../checklist/contracts/job-result.ts';
 import type { PruneAction } from '../../../checklist/contracts/table-action.ts';
 import {
   type JobProgress,
   type JobReach,
-  type JobResult,
   type PointInTimeRecovery,
   READING_STAGES,
   type TableEvent,
