@@ -293,11 +293,11 @@ export const rollback: Work = {
     await ask(round, 'deploy rollback');
     const view = await round.here.people.openView(
       'operator',
-      /exactly the code from before|was rolled back at/,
+      /exactly the code from before|last one was rolled back/,
       FORM_MS,
     );
     const shown = JSON.stringify(await round.here.people.view(view));
-    if (shown.includes('was rolled back at')) throw new InProgressError(shown);
+    if (shown.includes('last one was rolled back')) throw new InProgressError(shown);
     await round.here.people.submit('operator', view, {});
   },
   spanMs: 2_000,

@@ -36,7 +36,7 @@ export type StepRefusal =
   | { readonly reason: 'click'; readonly refusal: ClickRefusal; readonly approval: Approval }
   /** The plan was carried out before, or there is no plan with that id. */
   | { readonly reason: 'deploy-gone' }
-  /** `rolledBackAt`: when a rollback ended whose message does not show its end yet, epoch ms. */
+  /** `rolledBackAt`: when the last rollback ended, epoch ms. Absent when there was none. */
   | { readonly reason: 'nothing-deployed'; readonly rolledBackAt?: number }
   /** A deploy or rollback had begun, and the bot stopped or another copy took over. The copy that stands by continues it. */
   | { readonly reason: 'interrupted' }

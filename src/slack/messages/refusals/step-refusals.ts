@@ -1,7 +1,7 @@
 import type { StepRefusal } from '../../../checklist/contracts/step-control.ts';
-import { clockTime } from '../kit/format.ts';
 import { type Message, refuseWith } from '../kit/message.ts';
 import { describeFault, faultLines } from '../run/describe-run.ts';
+import { dateTime } from '../table/describe-table.ts';
 import { tableRefusalLines } from '../table/table-refusals.ts';
 import { deployRefusalLines, reachedLine } from './deploy-refusals.ts';
 import { stopFileLines } from './refusals.ts';
@@ -29,7 +29,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
       return refusal.rolledBackAt === undefined
         ? ['Nothing to roll back: no deploy of the bot is in effect.']
         : [
-            `Nothing to roll back: the deploy was rolled back at ${clockTime(refusal.rolledBackAt)}. Its message will show it soon.`,
+            `Nothing to roll back: no deploy of the bot is in effect. The last one was rolled back at ${dateTime(refusal.rolledBackAt)}.`,
           ];
     case 'interrupted':
       return [
