@@ -42,8 +42,9 @@ const connections = (maxSockets: number, timeoutMs: number) => ({
   socketTimeout: 0,
   // A paced caller waits for sockets normally, so this must not print a warning.
   socketAcquisitionWarningTimeout: timeoutMs,
-  httpAgent: { keepAlive: true, maxSockets },
-  httpsAgent: { keepAlive: true, maxSockets },
+  // Node keeps 256 free sockets otherwise, and closes the others: a run with more in flight would open new ones all the time.
+  httpAgent: { keepAlive: true, maxSockets, maxFreeSockets: maxSockets },
+  httpsAgent: { keepAlive: true, maxSockets, maxFreeSockets: maxSockets },
 });
 
 /** The account of a pipeline, where it is not the one of the environment. An empty text: as the environment says. */

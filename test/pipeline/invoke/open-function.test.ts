@@ -38,6 +38,24 @@ test('a function is opened for its own timeout, and invoked for many images', as
   expect(wire.requests).toHaveLength(3);
 });
 
+test('many invocations in flight use the connections again', async () => {
+  const inFlight = 300;
+  const reply = { body: JSON.stringify({ statusCode: 200, body: '{"entries_stored":3}' }) };
+  const waiting: (() => void)[] = [];
+  // All are in flight before the first reply, so that each has a connection.
+  invoke = () =>
+    new Promise((resolve) => {
+      waiting.push(() => resolve(reply));
+      if (waiting.length === inFlight) for (const answer of waiting.splice(0)) answer();
+    });
+  const opened = await openFunction(lambda, TARGET, inFlight);
+  const before = wire.connections();
+  for (let round = 0; round < 3; round += 1)
+    await Promise.all(Array.from({ length: inFlight }, (_, at) => opened.invoke(`${at}.png`)));
+  opened.close();
+  expect(wire.connections() - before).toBe(inFlight);
+});
+
 test('invokeOnce invokes the function once, also when the connection breaks', async () => {
   invoke = () => 'hang up';
   expect(await invokeOnce(lambda, TARGET, 'a.png')).toMatchObject({ result: { kind: 'broken' } });

@@ -18,6 +18,8 @@ export type WireAnswer = WireReply | 'hang up' | 'silence';
 export interface Wire {
   readonly url: string;
   readonly requests: WireRequest[];
+  /** How many connections were opened so far. */
+  connections(): number;
   stop(): Promise<void>;
 }
 
@@ -42,6 +44,10 @@ export async function startWire(answer: (request: WireRequest) => WireAnswer | P
     outgoing.writeHead(reply.status ?? 200, reply.headers ?? {});
     outgoing.end(reply.body ?? '');
   });
+  let connections = 0;
+  server.on('connection', () => {
+    connections += 1;
+  });
   // Clients close idle connections. A server that closes one as the next request arrives resets it.
   server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -50,6 +56,7 @@ export async function startWire(answer: (request: WireRequest) => WireAnswer | P
   return {
     url: `http://127.0.0.1:${address.port}`,
     requests,
+    connections: () => connections,
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
