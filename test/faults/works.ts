@@ -296,7 +296,10 @@ export const rollback: Work = {
       /exactly the code from before|last one was rolled back/,
       FORM_MS,
     );
-    const shown = JSON.stringify(await round.here.people.view(view));
+    const form = await round.here.people.view(view);
+    // It was the form of an earlier request, and closed at this moment.
+    if (!form) return rollback.ask(round);
+    const shown = JSON.stringify(form);
     if (shown.includes('last one was rolled back')) throw new InProgressError(shown);
     await round.here.people.submit('operator', view, {});
   },
