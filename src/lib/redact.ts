@@ -118,6 +118,9 @@ function hideNamedValue(whole: string, name: string, separator: string, quoted: 
   return `${name}${separator}${open}[redacted]${close}`;
 }
 
+/** Where a token may begin: not within a word, but after a percent-encoded sign (`Bearer%20xoxb-…`). */
+const BEGINS = '(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2}))';
+
 /** What must never be shown, in the order in which it is looked for. */
 const SECRETS: readonly (readonly [pattern: RegExp, shown: Replacement])[] = [
   [PRIVATE_KEY, '[private key]'],
@@ -126,9 +129,12 @@ const SECRETS: readonly (readonly [pattern: RegExp, shown: Replacement])[] = [
   [/\b(?:[0-9a-f]{2} ){32,}(?:[0-9a-f]{2}\b)?/gi, '[bytes]'],
   [/(hooks\.slack\.com\/(?:services|workflows|triggers)\/)[^\s"'<>]+/g, '$1[redacted]'],
   [/(discord(?:app)?\.com\/api\/webhooks\/)[^\s"'<>]+/g, '$1[redacted]'],
-  [new RegExp(`(?<![A-Za-z0-9_])(?:${VENDOR_TOKENS.join('|')})`, 'g'), '[token]'],
+  [new RegExp(`${BEGINS}(?:${VENDOR_TOKENS.join('|')})`, 'g'), '[token]'],
   // A JSON Web Token.
-  [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){0,3}/g, '[token]'],
+  [
+    new RegExp(String.raw`(?<!-)${BEGINS}eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){0,3}`, 'g'),
+    '[token]',
+  ],
   [/([a-z][a-z0-9+.-]{0,20}:\/\/[^\s:/@?#"'<>]{0,100}:)[^\s/@"'<>]{1,300}@/gi, '$1[redacted]@'],
   [
     /<((?:\w{0,30}(?:password|secret|token|accesskey|apikey))|AWSAccessKeyId|StringToSign|StringToSignBytes|CanonicalRequest|SignatureProvided|Token-\d)>[^<]*<\/\1>/gi,
@@ -139,7 +145,7 @@ const SECRETS: readonly (readonly [pattern: RegExp, shown: Replacement])[] = [
     /\b(x-amz-security-token|x-amz-signature|x-amz-credential|aws_?session_?token|sessiontoken|securitytoken)(["']?\s{0,9}[=:]\s{0,9}["']?)(?!\[)[^\s"'&<>,;]+/gi,
     '$1$2[redacted]',
   ],
-  [/\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b/g, '[key id]'],
+  [new RegExp(String.raw`${BEGINS}(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b`, 'g'), '[key id]'],
   [
     /\b(authorization["']?\s{0,3}[=:]\s{0,3}["']?(?:bearer|basic|token|apikey)\s{1,9})(?!\[)[^\s"'<>,;]+/gi,
     '$1[redacted]',

@@ -71,6 +71,53 @@ describe('a start that fails', () => {
   });
 });
 
+describe('an exception that nothing catches', () => {
+  const TOKEN = 'xoxb-210987654321-109876543210-Zk3vQ8mT1nRw';
+  /** Runs before src/main.ts, and throws once main has its handlers: outside of each call of the bot. */
+  const throwing = (event: string, act: string) =>
+    `data:text/javascript,${encodeURIComponent(`
+      process.on('newListener', (name) => {
+        if (name !== '${event}') return;
+        const error = Object.assign(new Error('a socket broke'), { request: { headers: { Authorization: 'Bearer ${TOKEN}' } } });
+        setTimeout(() => { ${act} }, 0);
+      });`)}`;
+
+  async function logOf(
+    preload: string,
+    isEnough: (log: string) => boolean,
+  ): Promise<{ code: number | null; log: string }> {
+    const bot = spawn(process.execPath, ['--import', preload, MAIN], {
+      env: environmentWith(tokens),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let log = '';
+    const ended = new Promise<number | null>((resolve) => bot.once('close', resolve));
+    for (const stream of [bot.stdout, bot.stderr])
+      stream.on('data', (part) => {
+        log += String(part);
+        if (isEnough(log)) bot.kill('SIGKILL');
+      });
+    return { code: await ended, log };
+  }
+
+  test('ends the bot with its message and without the credentials in it', async () => {
+    const { code, log } = await logOf(throwing('uncaughtException', 'throw error;'), () => false);
+    expect(code).toBe(1);
+    expect(log).toMatch(/uncaught exception: exiting now/);
+    expect(log).toMatch(/a socket broke/);
+    expect(log).not.toContain(TOKEN);
+  });
+
+  test('of a promise is logged without the credentials in it, and the bot goes on', async () => {
+    const { code, log } = await logOf(throwing('unhandledRejection', 'Promise.reject(error);'), (text) =>
+      text.includes('unhandled rejection'),
+    );
+    expect(code).toBeNull();
+    expect(log).toMatch(/a socket broke/);
+    expect(log).not.toContain(TOKEN);
+  });
+});
+
 test('a bot whose clock is 10 minutes behind AWS says so in its log when it starts', async () => {
   aws.turn({ clockAheadMs: 600_000, checksSignatureTime: true });
   const bot = spawn(process.execPath, [MAIN], {

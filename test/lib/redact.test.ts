@@ -24,6 +24,8 @@ test.each([
     'The request signature we calculated does not match.\n\n[canonical request]',
   ],
   ['xoxb-123-abc and xapp-1-A', '[token] and [token]'],
+  ['/x?h=Bearer%20xoxb-123-abc&k=a%2FAKIAIOSFODNN7EXAMPLE', '/x?h=Bearer%20[token]&k=a%2F[key id]'],
+  ['a%20eyJhbGciOiJ.eyJzdWIi.c2ln', 'a%20[token]'],
   ['Nothing secret: Textract could not read the document', 'Nothing secret: Textract could not read the document'],
 ])('the text %j is shown as %j', (given, shown) => {
   expect(redact(given)).toBe(shown);
