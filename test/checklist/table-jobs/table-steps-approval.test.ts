@@ -33,6 +33,22 @@ describe('approvals on a real table', () => {
     });
   });
 
+  test.each([
+    { died: 'after the request itself', missing: ['open#', 'message#'] },
+    { died: 'after its first listing', missing: ['message#'] },
+  ])('A request whose process died $died is listed once its message is posted', async ({ missing }) => {
+    const bot = await startSteps();
+    await backup(bot);
+    const plan = value(await bot.steps.planFlush({ failedOnly: false }));
+    const { id } = value(await bot.steps.request({ action: plan.action, by: 'U1', channel: 'C01' }));
+    const pk = 'approvals#TimesheetOCR-ocr-dev';
+    for (const part of missing) await bot.table.remove({ pk, sk: `${part}${id}` });
+    await bot.steps.setMessage(id, '1.1');
+    const listed = (await Array.fromAsync(bot.table.list(pk))).map(({ sk }) => sk);
+    expect(listed.sort()).toEqual([`message#${id}`, `open#${id}`]);
+    expect((await bot.steps.openApprovals()).map((open) => open.id)).toEqual([id]);
+  });
+
   test('A backup that was altered after the request is found before anything is deleted, and the object is named', async () => {
     const bot = await startSteps();
     const record = await backup(bot);
