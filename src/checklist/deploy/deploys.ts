@@ -277,12 +277,13 @@ export function createDeploys(ports: DeploysPorts): Deploys {
 }
 
 function viewOf(record: DeployRecord): DeployView {
-  const { id, by, channel, message, approvalId, approvedBy } = record;
+  const { id, by, at = 0, channel, message, approvalId, approvedBy } = record;
   const isRollback = record.isRollback ?? record.state === 'rolling-back';
   return defined({
     id,
     kind: isRollback ? 'rollback' : 'deploy',
     by,
+    at,
     plan: planOf(record),
     channel,
     message,

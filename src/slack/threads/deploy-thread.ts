@@ -26,6 +26,9 @@ export interface DeployThread {
   handle(event: DeployEvent): Promise<void>;
 }
 
+/** Tells a message of a deploy from those of its rollbacks, which have the same id. */
+const onceOf = ({ kind, at }: DeployView, what: 'begun' | 'end') => `${kind} ${at} ${what}`;
+
 export function createDeployThread(ports: {
   chat: Pick<Chat, 'post' | 'edit'>;
   deploys: Pick<DeployControl, 'setMessage'>;
@@ -39,7 +42,8 @@ export function createDeployThread(ports: {
 
   /** The first message is posted and its place is stored before it says that anything is going on. */
   async function begin(deploy: DeployView, channel: string): Promise<MessageLocation> {
-    const message = { channel, ts: await postOnce(chat, channel, deployAskedMessage(deploy), `${deploy.id} begun`) };
+    const key = `${deploy.id} ${onceOf(deploy, 'begun')}`;
+    const message = { channel, ts: await postOnce(chat, channel, deployAskedMessage(deploy), key) };
     await ports.deploys.setMessage(deploy.id, message);
     await chat.edit(message, deployingMessage(deploy));
     return message;
@@ -63,7 +67,8 @@ export function createDeployThread(ports: {
     if (channel === undefined) return;
     const message = deployEndMessage(deploy, how);
     // The id of the alert below: of both Slack shows one, and a repetition after a lost answer is no second message.
-    const onceId = onceIdOf(`${id} end`, channel);
+    const once = onceOf(deploy, 'end');
+    const onceId = onceIdOf(`${id} ${once}`, channel);
     const location = (await shown.get(id)) ?? deploy.message;
     shown.delete(id);
     try {
@@ -76,7 +81,7 @@ export function createDeployThread(ports: {
       if (isPostingForbidden(failure.code))
         return ports.alerts.put(
           id,
-          location ? { to: 'edit', at: location, message } : { to: 'channel', message, once: 'end' },
+          location ? { to: 'edit', at: location, message } : { to: 'channel', message, once },
         );
       onError(error, `Slack refuses the message of deploy ${id}. It is posted anew.`);
       return void (await chat.post(channel, message, undefined, onceId).catch((again: unknown) => {

@@ -110,3 +110,25 @@ test('the end of a deploy whose reply is lost is in the channel once', async () 
   await thread.handle(event);
   expect(await messages()).toHaveLength(1);
 });
+
+test('a rollback of a deploy that was shown is shown in messages of its own, and a second rollback as well', async () => {
+  const slack = await slackForTest();
+  const thread = createDeployThread({
+    chat: createChat(clientOf(slack)),
+    deploys: { setMessage: async () => {} },
+    alerts: { put: async () => {} },
+    whoApproves,
+    onError: () => {},
+  });
+  const deploy = { ...deployInProgress(), channel };
+  const end = { kind: 'finished', deployed: { codeSha256: 'abc' } } as const;
+  for (const [kind, at] of [['deploy', 1] as const, ['rollback', 2] as const, ['rollback', 3] as const]) {
+    await thread.handle({ kind: 'begun', deploy: { ...deploy, kind, at } });
+    await thread.handle({ kind: 'ended', deploy: { ...deploy, kind, at }, end, isLate: false });
+    // Another process, which does not know where the message is.
+    await thread.handle({ kind: 'ended', deploy: { ...deploy, kind, at }, end, isLate: false });
+  }
+  const texts = (await stateOf(slack)).messages.map(({ text }) => text ?? '');
+  expect(texts).toHaveLength(6);
+  expect(texts.filter((text) => text.startsWith('Rolled back'))).toHaveLength(4);
+});

@@ -84,6 +84,7 @@ export const deployInProgress = (): DeployView => ({
   id: 'd-1',
   kind: 'deploy',
   by: 'U0OPERATOR',
+  at: 1_760_000_000_000,
   plan: plannedDeploy().plan,
   channel: 'C1',
 });
