@@ -18,6 +18,7 @@ import {
   type RunStore,
 } from '../store/run-store.ts';
 import { createProgressNotes, type StateNotes } from '../store/state-notes.ts';
+import { announceEnd, emitEnd, noteState } from './announce-end.ts';
 import type { Drive, Engine, LoopPorts } from './engine.ts';
 import { driveWith } from './loop.ts';
 import { readLiveRun } from './read-run.ts';
@@ -347,54 +348,3 @@ export async function driveRun(
 
 /** The control table has an earlier state of the run than this process wrote. */
 const isSetBack = (halt: Halt): boolean => halt.kind === 'fault' && halt.fault.reason === 'control-table';
-
-/**
- * Announces the end of the last drive of `record`, and notes it in the control bucket and on the record. `known`: the state that
- * people know of.
- */
-export async function announceEnd(
-  snapshot: RunSnapshot,
-  record: RunRecord,
-  leftInFlight: number,
-  ports: Pick<DriverPorts, 'emit' | 'store' | 'stateNotes'>,
-  known?: RunState,
-): Promise<void> {
-  await Promise.all([
-    emitEnd(snapshot, driveOf(record), leftInFlight, ports, false, known),
-    noteState(snapshot, record.fence, ports),
-  ]);
-  await ports.store.markAnnounced(snapshot.runId);
-}
-
-/** Notes the state in which a run rests until a person decides; an interrupted run continues by itself. Never throws. */
-export async function noteState(
-  { runId, state }: Pick<RunSnapshot, 'runId' | 'state'>,
-  fence: number,
-  { stateNotes }: Pick<DriverPorts, 'stateNotes'>,
-): Promise<void> {
-  if (state.kind !== 'planned' && state.kind !== 'interrupted')
-    await stateNotes.put(runId, { fence, state: state.kind });
-}
-
-const emitEnd = (
-  snapshot: RunSnapshot,
-  drive: string,
-  leftInFlight: number,
-  ports: Pick<DriverPorts, 'emit'>,
-  unwritten: boolean,
-  known?: RunState,
-) =>
-  ports.emit({
-    kind: endKindOf(snapshot.state),
-    snapshot,
-    drive,
-    leftInFlight,
-    ...defined({ unwritten: unwritten || undefined, isKnown: known?.kind === snapshot.state.kind || undefined }),
-  });
-
-type EndKind = 'paused' | 'stopped' | 'tripped' | 'interrupted' | 'completed' | 'abandoned';
-function endKindOf(state: RunState): EndKind {
-  if (state.kind === 'planned' || state.kind === 'running')
-    throw new Error(`Defect: a drive cannot end with the run ${state.kind}.`);
-  return state.kind;
-}
