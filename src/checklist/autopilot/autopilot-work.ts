@@ -163,9 +163,12 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       if (!(await change(record.id, { set: { runId } }, ['running']))) return;
       const options = { location: shown ?? { channel: location.channel }, unattended: true, since };
       const started = await ports.starts.start(runId, by, options);
-      if (!started.ok) return { kind: 'start-refused', step: 'rescan', refusal: started.refusal };
+      // One that may have started is looked at again.
+      const isUnclear = !started.ok && started.refusal.reason === 'maybe-started';
+      if (!started.ok && !isUnclear) return { kind: 'start-refused', step: 'rescan', refusal: started.refusal };
       // A stop that came meanwhile found no run to stop.
       if ((await store.read())?.state !== 'running') await runs.stop(by, { now: false });
+      if (isUnclear) await clock.sleep(ports.pollMs, closing);
       return;
     },
   };

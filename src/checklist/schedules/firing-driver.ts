@@ -10,7 +10,7 @@ import type { ScheduleStore, StoredSchedule } from './schedule-store.ts';
 import { timingOf } from './schedules.ts';
 
 /** What a start came to. `switchOff`: the schedule fires no more, because its person may not start work any more. */
-export type StartResult = Exclude<FiringEnd, { kind: 'starting' | 'unknown' | 'missed' }> & {
+export type StartResult = Exclude<FiringEnd, { kind: 'starting' | 'missed' }> & {
   readonly switchOff?: true;
 };
 
@@ -227,7 +227,7 @@ function outcomeOf(end: FiringEnd): AuditOutcome {
     case 'failed':
       return `failed: ${end.lines[0] ?? ''}`;
     case 'unknown':
-      return 'interrupted: the process ended while it started the work';
+      return `interrupted: ${end.lines?.[0] ?? 'the process ended while it started the work'}`;
     case 'missed':
       return `failed: ${end.count} planned times were missed`;
   }

@@ -23,8 +23,11 @@ const endSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('nothing-to-do'), lines: words }),
   z.object({ kind: z.literal('refused'), lines: words }),
   z.object({ kind: z.literal('failed'), lines: words }),
-  /** The process that was about to start the work ended, so nobody knows whether it was started. It is not repeated. */
-  z.object({ kind: z.literal('unknown') }),
+  /**
+   * Nobody knows whether the work was started: `lines` say why, and without them the process that was about to start it ended.
+   * It is not repeated.
+   */
+  z.object({ kind: z.literal('unknown'), lines: words.exactOptional() }),
   /** The bot did not run, or AWS could not be reached, until it was too late. */
   z.object({ kind: z.literal('missed'), count: z.number(), isCut: z.boolean(), first: z.number() }),
 ]);

@@ -43,7 +43,7 @@ export interface Driving {
    * `before` is a refusal, or holds where it came after the take-over; earlier ones are removed everywhere, except with
    * `unattended`: no person asked for the start at this moment, so a request to halt that is stored anywhere is a refusal
    * and stays. A fault (function missing, credentials) is a refusal, and
-   * the run keeps its state.
+   * the run keeps its state; `maybe-started`, where that is not known.
    */
   driveFor(
     seen: RunRecord,
@@ -139,6 +139,8 @@ export function createDriving(
     const acquired = await lease.acquire();
     if (!acquired.ok) return refuse({ reason: 'lease-held', holder: acquired.holder, waitMs: acquired.waitMs });
     let isDriven = false;
+    /** From the first write on after which a process that finds the run drives it. */
+    let startedWith: number | undefined;
     try {
       // Under the lease, and before the requests on the record are removed.
       const later = await halts.since(before, seen);
@@ -150,6 +152,7 @@ export function createDriving(
       if (!prepared.ok) return prepared;
       const { kind } = taken.record.state;
       const change = { set: { ...prepared.value, resumedFence: taken.fence }, remove: ['unannounced'] };
+      startedWith = taken.fence;
       const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
       if (!marked.ok || !marked.record)
         return refuse({ reason: 'plan-gone', runId, ...defined({ state: marked.record?.state.kind }) });
@@ -158,10 +161,15 @@ export function createDriving(
       return succeed(started.drive.snapshot());
     } catch (error) {
       ports.warn(`run ${runId} could not be driven`, error);
-      const after = await store.read(runId).catch(() => undefined);
+      const fault = ports.readFault(error);
+      const read = await settle(() => store.read(runId));
+      const after = read.ok ? read.value : undefined;
       // The plan was cancelled at this moment.
       if (after && !isOpen(after.state)) return refuse({ reason: 'plan-gone', runId, state: after.state.kind });
-      return refuse({ reason: 'fault', fault: ports.readFault(error) });
+      const isRunning = after?.state.kind === 'running' && after.fence === startedWith;
+      if (isRunning || (startedWith !== undefined && !read.ok))
+        return refuse({ reason: 'maybe-started', runId, fault });
+      return refuse({ reason: 'fault', fault });
     } finally {
       if (!isDriven) await lease.release();
     }

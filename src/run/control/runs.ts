@@ -167,8 +167,9 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     };
     const unattended = options.unattended ?? false;
     const started = await driving.driveFor(record, by, ['planned'], before, prepare, { unattended });
-    // Where only the reply to the last write was lost, the run goes on, and the pipeline stays its own.
-    if (!started.ok && (await store.read(runId))?.state.kind !== 'running') await store.releasePipeline(runId, claim);
+    // Where it may have started, the pipeline stays its own: the check for work drives it, or releases the pipeline.
+    if (started.ok || started.refusal.reason === 'maybe-started') return started;
+    if ((await store.read(runId))?.state.kind !== 'running') await store.releasePipeline(runId, claim);
     return started;
   }
 

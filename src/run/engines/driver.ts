@@ -119,6 +119,8 @@ export async function driveRun(
       return changed;
     })
     .catch(async (error: unknown) => {
+      const stored = await storedRunning(record, fence, store, error);
+      if (stored) return stored;
       await hands.close();
       throw error;
     });
@@ -344,6 +346,21 @@ export async function driveRun(
 
   const finished = finish().catch((error) => ports.warn(`run ${runId} ended, but its last state was not saved`, error));
   return { runId, fence, drive: driving, halt, unsavedEnd: () => unsavedEnd, finished };
+}
+
+/**
+ * The record, where it says `running` although the write that made it so ended with `error`: only the reply was lost.
+ * Undefined where it said so before, and where it cannot be read.
+ */
+async function storedRunning(
+  { runId, state }: RunRecord,
+  fence: number,
+  store: Pick<RunStore, 'read'>,
+  error: unknown,
+): Promise<RunRecord | undefined> {
+  if (error instanceof FencedError || state.kind === 'running') return;
+  const record = await store.read(runId).catch(() => undefined);
+  return record?.state.kind === 'running' && record.fence === fence ? record : undefined;
 }
 
 /** The control table has an earlier state of the run than this process wrote. */

@@ -143,6 +143,11 @@ export type Refusal =
   | { readonly reason: 'lease-held'; readonly holder: string; readonly waitMs?: number }
   | { readonly reason: 'shutting-down' }
   /**
+   * A write of a start or resume got no reply, and the record cannot be read or says that the run is running: where the write
+   * was stored, a process that looks for a run without a driver drives it.
+   */
+  | { readonly reason: 'maybe-started'; readonly runId: string; readonly fault: Fault }
+  /**
    * The run could not be read, so a request to halt it was stored for whatever process drives it or takes it over.
    * `stored` is undefined where it could be stored nowhere: then nothing was done.
    */

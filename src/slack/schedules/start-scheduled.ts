@@ -6,6 +6,7 @@ import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { StartResult } from '../../checklist/schedules/firing-driver.ts';
 import type { Schedule } from '../../checklist/schedules/schedule.ts';
 import { defined } from '../../lib/defined.ts';
+import { settle } from '../../lib/result.ts';
 import { carriedFault } from '../../pipeline/fault.ts';
 import type { RunControl, RunPlan } from '../../run/model/run-control.ts';
 import type { PaceSetting } from '../../run/model/types.ts';
@@ -171,9 +172,16 @@ async function startPlan(plan: RunPlan, schedule: Schedule, ports: StartSchedule
   }
   const started = await ports.starts.start(runId, by, { location, abandonOpen: false });
   if (started.ok) return { kind: 'started', what: `run ${runId}` };
-  await ports.runs.cancelPlan(runId, by);
+  const cancelling = await settle(() => ports.runs.cancelPlan(runId, by));
+  if (started.refusal.reason === 'maybe-started') {
+    // A plan that can be cancelled has not started.
+    const cancelled = cancelling.ok ? cancelling.value : undefined;
+    if (!cancelled) return { kind: 'unknown', lines: linesOf(startRefusalMessage(started.refusal)) };
+    if (!cancelled.ok) return { kind: 'started', what: `run ${runId}` };
+  } else if (!cancelling.ok) throw cancelling.refusal;
   await editGone(location, schedule, ports);
-  return refused(startRefusalMessage(started.refusal));
+  const { refusal } = started;
+  return refused(refusal.reason === 'maybe-started' ? faultMessage(refusal.fault) : startRefusalMessage(refusal));
 }
 
 /** A rescan of a scope by the autopilot, which asks for the approval of the flush in the name of the person and waits. */

@@ -280,3 +280,21 @@ describe('a second process', () => {
     expect(runStarts(world.runs)).toHaveLength(1);
   });
 });
+
+test('a start of which nobody knows whether it began needs no person: the next look finds the run', async () => {
+  Object.assign(world.steps, PROVEN, { sample: { state: 'done' }, flush: { state: 'done' } });
+  const fault = { reason: 'control-table', message: 'No answer.', fix: 'Check it.' } as const;
+  const one = await started('one', {
+    starts: {
+      plan: world.runs.plan,
+      async start(...request) {
+        await world.runs.start(...request);
+        return { ok: false, refusal: { reason: 'maybe-started', runId: request[0], fault } };
+      },
+    },
+  });
+  await runIsUnderWay(one);
+  await pass(30_000, one);
+  expect(blockers()).toEqual([]);
+  expect(runStarts(world.runs)).toHaveLength(1);
+});

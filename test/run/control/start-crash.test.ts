@@ -78,3 +78,47 @@ test('a stop by another copy between the lease and the first write of the record
   expect((await rig.invocations()).total).toBe(0);
   expect((await stopping.runs.current())?.state).toEqual({ kind: 'stopped', by: { kind: 'person', by: 'U9' } });
 });
+
+describe('a start whose write is stored and whose reply is lost', () => {
+  test('runs, where the record can be read', async () => {
+    const runId = await planned();
+    const copy = await rig.copy({}, { losesReply: { of: 7 } });
+    const started = value(await rig.during(copy.runs.start(runId, 'U1', { location: LOCATION })));
+    expect(started.state.kind).toBe('running');
+    await copy.listensTo('completed');
+    expect(copy.events[0]).toMatchObject({ kind: 'started' });
+    expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+  });
+
+  test.each([6, 7])(
+    'write %i: is said to have possibly started, where the record cannot be read, and runs when it can be',
+    async (of) => {
+      const runId = await planned();
+      const copy = await rig.copy({}, { losesReply: { of, refuses: true } });
+      copy.runs.standBy();
+      const answer = await rig.during(copy.runs.start(runId, 'U1', { location: LOCATION }));
+      expect(answer).toMatchObject({ refusal: { reason: 'maybe-started', runId } });
+      expect((await rig.invocations()).total).toBe(0);
+      rig.control.refuses = false;
+      await copy.listensTo('completed');
+      expect((await rig.invocations()).counts).toEqual(Array(60).fill(1));
+    },
+  );
+
+  test('a resume is said to have possibly begun, too, and a stop then holds', async () => {
+    const copy = await rig.copy();
+    const runId = await rig.start(copy, { pace: { kind: 'fixed', perMinute: 600 } });
+    await rig.untilDone(copy, 5);
+    value(await rig.during(copy.runs.pause('U1')));
+    await copy.listensTo('paused');
+    await rig.pass(2_000);
+    // A resume writes the lease, the fence, who resumed it, that it runs.
+    const other = await rig.copy({}, { losesReply: { of: 4, refuses: true } });
+    const answer = await rig.during(other.runs.resume('U1'));
+    expect(answer).toMatchObject({ refusal: { reason: 'maybe-started', runId } });
+    rig.control.refuses = false;
+    expect((await other.runs.current())?.state.kind).toBe('running');
+    value(await rig.during(other.runs.stop('U9', { now: false })));
+    expect((await other.runs.current())?.state).toEqual({ kind: 'stopped', by: { kind: 'person', by: 'U9' } });
+  });
+});

@@ -275,3 +275,51 @@ test('a rescan leaves the scope of somebody who prepares another one', async () 
   expect(textOf(result)).toMatch(/another scope.*\/rescan scope clear/);
   expect(calls).toEqual([]);
 });
+
+const fault = { reason: 'control-table', message: 'The control table did not answer.', fix: 'Check it.' } as const;
+const unclear = async (runId: string) => ({
+  ok: false as const,
+  refusal: { reason: 'maybe-started' as const, runId, fault },
+});
+
+test('a retry that may have started is reported by whether its plan can still be cancelled', async () => {
+  const waiting = createScriptedRunControl();
+  const plans = { results: { planRetry: planOn(waiting) } };
+  const cancelled = rig({ runs: waiting, starts: { start: unclear }, ...plans });
+  const refused = await cancelled.start(retry);
+  expect(refused.kind).toBe('refused');
+  expect(textOf(refused)).toMatch(/Nothing was done: /);
+  expect(cancelled.calls).toEqual([expect.stringMatching(/^edit/)]);
+
+  const running = createScriptedRunControl();
+  const begun = rig({
+    runs: running,
+    starts: {
+      async start(...request) {
+        await running.start(...request);
+        return unclear(request[0]);
+      },
+    },
+    results: { planRetry: planOn(running) },
+  });
+  expect(await begun.start(retry)).toMatchObject({ kind: 'started' });
+  expect(begun.calls).toEqual([]);
+});
+
+test('a retry that may have started and cannot be cancelled is not said to have failed', async () => {
+  const runs = createScriptedRunControl();
+  const { start, calls } = rig({
+    runs: {
+      ...runs,
+      async cancelPlan() {
+        throw new Error('the control table does not answer');
+      },
+    },
+    starts: { start: unclear },
+    results: { planRetry: planOn(runs) },
+  });
+  const result = await start(retry);
+  expect(result.kind).toBe('unknown');
+  expect(textOf(result)).toMatch(/It is not known whether .* was started: .*Check it\./);
+  expect(calls).toEqual([]);
+});

@@ -99,6 +99,7 @@ export const runRefusals: readonly Refusal[] = [
   { reason: 'stop-stored', request: 'stop', by: 'U1' },
   { reason: 'stop-stored', request: 'pause' },
   { reason: 'shutting-down' },
+  { reason: 'maybe-started', runId: 'r 1', fault },
   { reason: 'lease-held', holder: 'Host 1' },
   { reason: 'halt-unread', request: 'stop', fault, stopFile: '/tmp/x y' },
   { reason: 'halt-unread', request: 'pause', fault, stopFile: '/x', stored: { kind: 'file', path: '/tmp/y z' } },

@@ -26,6 +26,7 @@ const ends = (worse: Worse): readonly Firing['end'][] => [
   { kind: 'refused', lines },
   { kind: 'failed', lines },
   { kind: 'unknown' },
+  { kind: 'unknown', lines: ['L 1.'] },
   worse({ kind: 'missed', count: 1, isCut: false, first: NOW }),
   worse({ kind: 'missed', count: 4_000, isCut: true, first: NOW }),
 ];

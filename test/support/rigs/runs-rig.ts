@@ -45,6 +45,8 @@ export interface Copy {
 interface CopyOptions {
   readonly diesAtWrite?: number;
   readonly isStored?: boolean;
+  /** The reply of this write to the control table is lost (1 is the first). `refuses`: the table refuses connections from then on. */
+  readonly losesReply?: { readonly of: number; readonly refuses?: boolean };
   /** Its machine's clock is ahead of AWS's by this, ms (behind: negative), and the copy follows AWS's as the bot does. */
   readonly machineAheadMs?: number;
 }
@@ -132,7 +134,9 @@ export async function startRunsRig(options: RunsRigOptions = {}): Promise<RunsRi
   async function reachControl(): Promise<void> {
     if (control.delayMs > 0) await clock.sleep(control.delayMs);
     while (control.isAway) await clock.sleep(STEP_MS);
-    if (!control.refuses) return;
+    if (control.refuses) failConnection();
+  }
+  function failConnection(): never {
     const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:443'), { code: 'ECONNREFUSED' });
     throw new ControlTableError(controlTableFault(cause, 'UpdateItem', 'rescan-bot-control'), cause);
   }
@@ -158,7 +162,7 @@ export async function startRunsRig(options: RunsRigOptions = {}): Promise<RunsRi
     realStepMs: 2,
     stopFile,
     control,
-    async copy(overrides = {}, { diesAtWrite, isStored = false, machineAheadMs } = {}) {
+    async copy(overrides = {}, { diesAtWrite, isStored = false, losesReply, machineAheadMs } = {}) {
       let isDead = false;
       let writes = 0;
       const never = () => new Promise<never>(() => {});
@@ -171,10 +175,15 @@ export async function startRunsRig(options: RunsRigOptions = {}): Promise<RunsRi
       async function write<T>(work: () => Promise<T>): Promise<T> {
         writes++;
         const isLast = writes === diesAtWrite;
+        const isReplyLost = writes === losesReply?.of;
         if (isLast && !isStored) isDead = true;
         return call(async () => {
           const answer = await work();
           if (isLast) isDead = true;
+          if (isReplyLost) {
+            control.refuses = losesReply?.refuses ?? false;
+            failConnection();
+          }
           return answer;
         });
       }

@@ -12,7 +12,7 @@ import { dateTime } from '../table/describe-table.ts';
 
 /** Why a request about a run was refused, then what to do about it. `runLink`: the message of the run in question. */
 export const refusalMessage = (refusal: Refusal, runLink?: string): Message =>
-  asRefusal(describeRefusal(refusal, runLink));
+  refusal.reason === 'maybe-started' ? maybeStartedMessage(refusal) : asRefusal(describeRefusal(refusal, runLink));
 
 function describeRefusal(refusal: Refusal, runLink?: string): Message {
   const where = runLink === undefined ? '' : ` ${link(runLink, 'Show it')}.`;
@@ -97,12 +97,22 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
       );
     case 'shutting-down':
       return say('Nothing was started, because the bot is restarting.', 'Try again in half a minute.');
+    case 'maybe-started':
+      return maybeStartedMessage(refusal);
     case 'halt-unread':
       return haltUnreadMessage(refusal);
     case 'fault':
       return faultMessage(refusal.fault);
   }
 }
+
+/** The run may be running: it is no refusal. */
+const maybeStartedMessage = ({ runId, fault }: Extract<Refusal, { reason: 'maybe-started' }>): Message =>
+  say(
+    `It is not known whether ${runName(runId)} was started: ${describeFault(fault)}.`,
+    'It may be running, or begin as soon as the control table can be read. See it with `/rescan status`, and stop it with `/rescan stop`.',
+    ...faultLines(fault),
+  );
 
 /** A stop or pause that finds nothing to halt. */
 const NOT_BEGUN = 'A start or resume that was requested before and has not begun is refused.';

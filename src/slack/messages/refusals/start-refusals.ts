@@ -8,7 +8,7 @@ import { refusalMessage } from './refusals.ts';
 
 /** Why a run was not planned or started: a precondition of the checklist, or the state of the runs. */
 export const startRefusalMessage = (refusal: StartRefusal, runLink?: string): Message =>
-  asRefusal(describeStartRefusal(refusal, runLink));
+  refusal.reason === 'maybe-started' ? refusalMessage(refusal) : asRefusal(describeStartRefusal(refusal, runLink));
 
 function describeStartRefusal(refusal: StartRefusal, runLink?: string): Message {
   switch (refusal.reason) {

@@ -126,7 +126,8 @@ export function firingMessage(schedule: Schedule, firing: Firing): Message {
       return compose({
         fact: `It is not known whether the ${name} of ${planned} was started.`,
         lines: [
-          'The process of the bot ended while it started the work. It is not started again.',
+          ...(end.lines ?? ['The process of the bot ended while it started the work.']),
+          'The schedule does not start it again for this time.',
           'See what runs with `/rescan status`, the backups with `/rescan backups`.',
         ],
         notes,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Refusal } from '../../../../src/run/model/run-control.ts';
 import { permissionRefusalMessage, refusalMessage } from '../../../../src/slack/messages/refusals/refusals.ts';
+import { startRefusalMessage } from '../../../../src/slack/messages/refusals/start-refusals.ts';
 import { runSnapshot } from '../../../support/memory/scripted-run-control.ts';
 
 const run = runSnapshot();
@@ -61,6 +62,10 @@ const refusals: [Refusal, string][] = [
     { reason: 'halted-since', request: 'stop', by: 'U9' },
     'Not started: <@U9> asked for a stop after this was requested and before it began.\nSee the current state with `/rescan status`. If the run is still wanted, start or resume it again.',
   ],
+  [
+    { reason: 'maybe-started', runId: 'r-0142', fault },
+    'It is not known whether Rescan r-0142 was started: the OCR function cannot be found.\nIt may be running, or begin as soon as the control table can be read. See it with `/rescan status`, and stop it with `/rescan stop`.\n`Function not found: x`\nLook at OCR_FUNCTION.',
+  ],
   [{ reason: 'shutting-down' }, 'Nothing was started, because the bot is restarting.\nTry again in half a minute.'],
   [
     { reason: 'lease-held', holder: 'host/12' },
@@ -95,4 +100,10 @@ test('a refusal because of an empty list of operators names the setting', () => 
   expect(message.text).toBe(
     'Nothing was done: nobody may do this, because the setting `OPERATORS` is empty.\nWhoever runs the bot can add user ids or user groups to it.',
   );
+});
+
+test('a start of which nobody knows whether it began is no refusal: the audit does not say that nothing was done', () => {
+  const refusal = { reason: 'maybe-started', runId: 'r-0142', fault } as const;
+  expect(refusalMessage(refusal)).not.toHaveProperty('isRefusal');
+  expect(startRefusalMessage(refusal)).toEqual(refusalMessage(refusal));
 });
