@@ -13,7 +13,7 @@ import type { AutopilotStop } from './autopilot-stop.ts';
 import type { AutopilotStore } from './autopilot-store.ts';
 import { type AutopilotWorkPorts, createAutopilotWork } from './autopilot-work.ts';
 
-export interface AutopilotDriverPorts extends Omit<AutopilotWorkPorts, 'change' | 'closing'> {
+export interface AutopilotDriverPorts extends Omit<AutopilotWorkPorts, 'change' | 'holdsLease' | 'closing'> {
   readonly store: AutopilotStore;
   readonly clock: Clock;
   /** The process that holds it drives the autopilot. */
@@ -62,7 +62,7 @@ export function createAutopilotDriver(ports: AutopilotDriverPorts): AutopilotDri
 
   /** Changes the record as the driver; undefined when this process is not the driver, or the state is another. */
   const change: AutopilotWorkPorts['change'] = (id, what, states) => store.change(id, what, states, fence);
-  const work = createAutopilotWork({ ...ports, change, closing: closing.signal });
+  const work = createAutopilotWork({ ...ports, change, holdsLease: lease.holds, closing: closing.signal });
 
   /** One turn. Returns how long to wait before the next one, ms. */
   async function turn(): Promise<number> {

@@ -17,7 +17,7 @@ export interface AutopilotWorkPorts {
   readonly clock: Clock;
   readonly tables: Pick<
     TableControl,
-    'backup' | 'planFlush' | 'request' | 'addRequester' | 'approval' | 'withdraw' | 'watch'
+    'backup' | 'currentBackup' | 'planFlush' | 'request' | 'addRequester' | 'approval' | 'withdraw' | 'watch'
   >;
   readonly starts: Pick<StartControl, 'plan' | 'start'>;
   readonly runs: Pick<RunControl, 'location' | 'stop' | 'readPlan' | 'knownHalts'>;
@@ -32,7 +32,10 @@ export interface AutopilotWorkPorts {
   readonly emit: (event: AutopilotEvent) => Promise<boolean>;
   /** Changes the record as the driving process; undefined when this process does not drive it any more. */
   readonly change: AutopilotStore['change'];
+  /** Whether this process drives the autopilot at this moment. */
+  readonly holdsLease: () => boolean;
   readonly closing: AbortSignal;
+  readonly warn: (message: string, cause: unknown) => void;
 }
 
 /**
@@ -53,6 +56,16 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
   const { store, clock, tables, runs, emit, change, closing } = ports;
   const newApprovalId = ports.newApprovalId ?? (() => `a-${randomUUID().slice(0, 8)}`);
 
+  /** Another copy of the bot may have taken the backup over and ended it: its event does not come to this process. */
+  const isBackupActive = (jobId: string): Promise<boolean> =>
+    tables.currentBackup().then(
+      (job) => job?.id === jobId,
+      (error) => {
+        ports.warn('the backup in progress could not be read', error);
+        return true;
+      },
+    );
+
   async function makeBackup(record: AutopilotRecord): Promise<AutopilotBlocker | undefined> {
     const ended = new Set<string>();
     let wake = () => {};
@@ -68,7 +81,8 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
         !begun.ok && begun.refusal.reason === 'job-active' && begun.refusal.job.work.kind === 'backup';
       if (isBeingMade) return void (await clock.sleep(ports.pollMs, closing));
       if (!begun.ok) return { kind: 'table-refused', step: 'backup', refusal: begun.refusal };
-      while (!ended.has(begun.value.id) && !closing.aborted) {
+      const { id } = begun.value;
+      while (!ended.has(id) && !closing.aborted && ports.holdsLease() && (await isBackupActive(id))) {
         const waking = new AbortController();
         wake = () => waking.abort();
         await clock.sleep(ports.pollMs, AbortSignal.any([closing, waking.signal]));

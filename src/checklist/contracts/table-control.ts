@@ -351,6 +351,8 @@ export interface TableControl {
   withdrawApproved(by: string): Promise<readonly Approval[]>;
   /** The flush or restore in progress, in any process. */
   current(): Promise<TableJob | undefined>;
+  /** The backup in progress, in any process. */
+  currentBackup(): Promise<TableJob | undefined>;
   stop(by: Person): Promise<TableAnswer<TableJob>>;
   /** Stores the message that shows the progress of a job, so that the next process can edit it. */
   setLiveMessage(jobId: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;

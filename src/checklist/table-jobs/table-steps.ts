@@ -321,6 +321,7 @@ export function createTableSteps(ports: TableStepsPorts): TableSteps {
       const stored = await record.read();
       return driver.current() ?? (stored?.end ? undefined : stored?.job);
     },
+    currentBackup: backupJobs.active,
     stop: (by) =>
       answer<TableJob>(async () => {
         const mine = driver.stop(by);

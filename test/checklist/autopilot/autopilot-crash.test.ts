@@ -7,6 +7,7 @@ import {
   CHECKLIST,
   copy,
   eventsOf,
+  finishFlush,
   freshForEachTest,
   LEASE_MS,
   open,
@@ -85,6 +86,34 @@ test('an autopilot whose stop is unfinished is not replaced by another plan', as
   await underWay({ state: 'stopped', stoppedBy: 'U9', approvalId: 'a-1', stopping: 'request' });
   expect(await copy('one').autopilot.plan('U1', { channel: 'C1' })).toMatchObject({ ok: false });
   expect(await store.read()).toMatchObject({ approvalId: 'a-1', stopping: 'request' });
+});
+
+describe('the wait for a backup', () => {
+  test('ends when another copy of the bot has ended the backup, whose event does not come to this process', async () => {
+    world.stuck.add('backup');
+    const one = await started('one');
+    await until(() => world.done.includes('one: backup'), one);
+    await pass(10_000, one);
+    expect(world.done).toEqual(['one: backup']);
+    world.backup = undefined;
+    world.steps.backup = { state: 'done' };
+    await until(() => world.done.includes('one: quotas'), one);
+    expect(eventsOf('needs-person')).toEqual([]);
+  });
+
+  test('ends when another copy of the bot drives the autopilot, and this process can take it over again', async () => {
+    world.stuck.add('backup');
+    const one = await started('one');
+    await until(() => world.done.includes('one: backup'), one);
+    // Its clock does not advance, so the other sees a dead process.
+    const two = copy('two');
+    two.autopilot.standBy();
+    world.steps.backup = { state: 'done' };
+    await until(() => world.approvals.has('a-1'), two);
+    finishFlush('a-1');
+    await runIsUnderWay(one);
+    expect(runStarts(world.runs)).toHaveLength(1);
+  });
 });
 
 describe('a request for approval', () => {

@@ -57,6 +57,8 @@ function createWorld() {
     scope: undefined as Scope | undefined,
     completed: undefined as string | undefined,
     job: undefined as TableJob | undefined,
+    /** The backup in progress, in any process. */
+    backup: undefined as TableJob | undefined,
     refuseBackup: false,
     /** Steps that never end. */
     stuck: new Set<string>(),
@@ -99,7 +101,10 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
       world.done.push(`${name}: backup`);
       if (world.refuseBackup) return { ok: false, refusal: { reason: 'location', bucket: 'b', why: 'not-writable' } };
       const job = backupJob(`b-${world.done.length}`);
-      if (world.stuck.has('backup')) return { ok: true, value: job };
+      if (world.stuck.has('backup')) {
+        world.backup = job;
+        return { ok: true, value: job };
+      }
       finishStep('backup', { kind: 'backup', backupId: job.id, records: 760 });
       const result = { kind: 'backup', record: backupRecord(), versioning: 'on' } as const;
       setImmediate(() => void emitTable({ kind: 'finished', job, result, elapsedMs: 1 }));
@@ -138,6 +143,7 @@ export function copy(name: string, change: Partial<AutopilotPorts> = {}): Copy {
       return true;
     },
     current: async () => world.job,
+    currentBackup: async () => world.backup,
     async stop() {
       world.done.push(`${name}: stop job`);
       return world.job ? { ok: true, value: world.job } : { ok: false, refusal: { reason: 'no-job' } };

@@ -21,6 +21,7 @@ export const idleTableControl = (): TableControl => ({
   withdraw: async () => false,
   withdrawApproved: async () => [],
   current: async () => undefined,
+  currentBackup: async () => undefined,
   stop: refused,
   setLiveMessage: async () => {},
   watch: () => () => {},
