@@ -9,7 +9,7 @@ import type { DrivenRun, DriverPorts, DriverRules } from '../engines/driver.ts';
 import { readSnapshot } from '../engines/read-run.ts';
 import type { Halt } from '../engines/reducer/engine-events.ts';
 import { engineOf, type Refusal, type StoppedRun } from '../model/run-control.ts';
-import type { Person, RunSnapshot, RunState } from '../model/types.ts';
+import type { HaltPlace, Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord } from '../store/run-store.ts';
 import type { Driving, Starting } from './driving.ts';
 import { type HaltNotes, requestOf } from './halt-notes.ts';
@@ -116,8 +116,9 @@ export function createHalting(
     const again = () => haltNoted(halting, by, request, noted);
     const driven = driving.driven();
     if (driven) {
-      driven.halt(halting);
-      return haltDriven(driven, by, request, noted);
+      const place = Promise.withResolvers<HaltPlace | undefined>();
+      driven.halt(halting, place.promise);
+      return haltDriven(driven, by, request, noted, place.resolve);
     }
     const starting = driving.starting();
     // A pause does not replace a stop.
@@ -148,12 +149,16 @@ export function createHalting(
     }
   }
 
-  /** The run that this process drives is halted. The request is stored, too: the process may die before the state is. */
+  /**
+   * The run that this process drives is halted. The request is stored, too: the process may die before the state is. `tell` hears
+   * where; undefined for nowhere.
+   */
   async function haltDriven(
     driven: DrivenRun,
     by: Person,
     request: HaltRequest,
     noted: Promise<void>,
+    tell: (place: HaltPlace | undefined) => void,
   ): Promise<Result<RunSnapshot, Refusal>> {
     const { runId, fence } = driven;
     const now = () => driven.unsavedEnd() ?? driven.drive.snapshot();
@@ -161,6 +166,7 @@ export function createHalting(
       const change = { set: attributesOf(by, request) };
       const writing = Promise.all([store.change(runId, change, { equals: { fence } }), noted]);
       const [written] = await inTime(writing, STORE_TIMEOUT_MS);
+      tell({ kind: written.ok ? 'record' : 'unknown' });
       // The request on the record keeps images from starting, as the state does.
       const { unsaved: _unsaved, gateAfterHalt: _gate, ...snapshot } = now();
       // Another process has taken the run over.
@@ -170,6 +176,7 @@ export function createHalting(
       ports.warn('a request to halt could not be stored in the control table', error);
       const stop = { request, by, at: Math.round(clock.now()), runId, fence };
       const storedIn = await ports.storedStops.put(stop);
+      tell(storedIn);
       return succeed({ ...now(), unsaved: { stopFile: ports.stopFile, ...defined({ storedIn }) } });
     }
   }

@@ -6,7 +6,7 @@ import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { StopLocation, StoredStops } from '../../state/stops/stored-stops.ts';
 import { engineOf } from '../model/run-control.ts';
-import type { EngineKind, OutcomeRecord, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
+import type { EngineKind, HaltPlace, OutcomeRecord, Person, RunEvent, RunSnapshot, RunState } from '../model/types.ts';
 import { type Checkpoint, encodeCheckpoint } from '../store/checkpoint.ts';
 import {
   driveOf,
@@ -69,8 +69,11 @@ export interface DrivenRun {
   readonly runId: string;
   readonly fence: number;
   readonly drive: Drive;
-  /** Halts the run. When it has ended and its last state is not saved yet, a halt of higher rank changes that state. */
-  halt(halt: Halt): void;
+  /**
+   * Halts the run. When it has ended and its last state is not saved yet, a halt of higher rank changes that state. `place`:
+   * where the one who took the request stores it, undefined for nowhere; it never rejects.
+   */
+  halt(halt: Halt, place?: Promise<HaltPlace | undefined>): void;
   /** The run as it ended, from the moment its last state could not be saved until it is; undefined before and after. */
   readonly unsavedEnd: () => RunSnapshot | undefined;
   /** Resolves when the run's last state is on record and announced. */
@@ -81,6 +84,8 @@ const SAVE_RETRY_MS = 1_000;
 /** How long the control table has to store a state before it is stored elsewhere, too. */
 const SAVE_WAIT_MS = 3_000;
 const COUNT_TIMEOUT_MS = 10_000;
+/** How long the alert about an end that is not saved waits to hear where its halt is stored, ms. */
+const PLACE_WAIT_MS = 7_000;
 
 /**
  * Drives the run of `record`. This process must hold the lease with `fence`. When it resolves the record says
@@ -149,7 +154,10 @@ export async function driveRun(
     if (!inTime?.ok) await storeOutside(halt, inTime?.refusal);
     const saved = inTime ?? (await saving);
     if (!saved.ok) throw saved.refusal;
+    onRecord = halt;
   }
+  /** The halt whose state was saved last. */
+  let onRecord: Halt | undefined;
 
   let outside: { readonly halt: Halt; readonly storedIn: StopLocation | undefined } | undefined;
   /**
@@ -167,6 +175,17 @@ export async function driveRun(
     });
     outside = { halt, storedIn };
     return storedIn;
+  }
+
+  /** The requests of people that this process stores, oldest first. */
+  const requests: { readonly kind: Halt['kind']; readonly place: Promise<HaltPlace | undefined> }[] = [];
+  /** Where the halt of a run is stored whose last state could not be saved, because of `error`. */
+  async function placeOf(halt: Halt, error: unknown): Promise<HaltPlace | undefined> {
+    if (halt === onRecord) return { kind: 'record' };
+    if (halt.kind === 'trip' || halt.kind === 'fault') return storeOutside(halt, error);
+    const places = requests.filter(({ kind }) => kind === halt.kind).map(({ place }) => place);
+    const known = places.length > 0 && (await within(clock, PLACE_WAIT_MS, Promise.all(places)));
+    return known ? known.findLast((place) => place !== undefined) : { kind: 'unknown' };
   }
 
   const appendChunk = (chunk: Omit<JournalChunk, 'writer'>) =>
@@ -242,8 +261,11 @@ export async function driveRun(
       return { ...snapshot, inFlight: leftInFlight, draining: false };
     };
     const saved = await saveLastState(async (halt, error) => {
-      const storedIn = await storeOutside(halt, error);
-      unsavedEnd = { ...ended(), unsaved: { stopFile: ports.stopFile, ...defined({ storedIn }) } };
+      const { stopFile } = ports;
+      unsavedEnd = { ...ended(), unsaved: { stopFile, storedIn: { kind: 'unknown' } } };
+      const storedIn = await placeOf(halt, error);
+      // Where another halt took its place meanwhile, nobody knows of that one.
+      if (halt === last) unsavedEnd = { ...ended(), unsaved: { stopFile, ...defined({ storedIn }) } };
       return emitEnd(unsavedEnd, drive, leftInFlight, ports, true);
     });
     signals.end();
@@ -337,7 +359,8 @@ export async function driveRun(
     await emitEnd(end, drive, leftInFlight, ports, true);
   }
 
-  function halt(requested: Halt): void {
+  function halt(requested: Halt, place?: Promise<HaltPlace | undefined>): void {
+    if (place) requests.push({ kind: requested.kind, place });
     driving.halt(requested);
     if (!last || last.kind === 'lease-lost' || !outranks(requested, last)) return;
     last = requested;

@@ -225,15 +225,18 @@ export interface RunSnapshot {
   readonly activeMs: number;
   readonly etaMs?: number;
   /**
-   * Nothing is invoked any more, but the control table still says `running`, because `state` could not be saved: a
-   * restart of the bot would continue the run, unless the stop file exists.
+   * Nothing is invoked any more, but the control table does not have this end of the run: a restart of the bot would continue the
+   * run, unless the stop file exists or the halt is stored.
    */
   readonly unsaved?: {
     readonly stopFile: string;
-    /** Where a request to halt it is stored instead: every process reads that before it continues the run. */
-    readonly storedIn?: StopLocation;
+    /** Where the halt is stored: every process reads that before it continues the run. Absent: nowhere. */
+    readonly storedIn?: HaltPlace;
   };
 }
+
+/** Where a halt is stored whose run has an unsaved end. `record`: on the run's record, as a request or as its state. */
+export type HaltPlace = StopLocation | { readonly kind: 'record' | 'unknown' };
 
 /** An event of a run. Emitting one neither blocks the run nor throws into it. */
 export type RunEvent =

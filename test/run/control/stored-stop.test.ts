@@ -52,7 +52,10 @@ describe('a stop while the control table cannot be written', () => {
       const { copy } = await startedRun();
       rig.aws.turn({ accessDenied: ['dynamodb:UpdateItem', 'dynamodb:PutItem'] });
       const halting = request === 'stop' ? copy.runs.stop('U9', { now: false }) : copy.runs.pause('U9');
-      expect(value(await rig.during(halting)).unsaved).toMatchObject({ storedIn: { kind: 'bucket' } });
+      const { unsaved } = value(await rig.during(halting));
+      expect(unsaved).toMatchObject({ storedIn: { kind: 'bucket' } });
+      const end = await copy.listensTo(request === 'stop' ? 'stopped' : 'paused');
+      expect(end).toMatchObject({ unwritten: true, snapshot: { unsaved } });
       copy.kill();
       rig.aws.turn({ accessDenied: [] });
       const next = await restarted();
@@ -62,6 +65,29 @@ describe('a stop while the control table cannot be written', () => {
       await next.listensTo('completed');
     },
   );
+
+  test('that is stored nowhere says so in its alert', async () => {
+    const copy = await rig.copy({ STOP_FILE: '/no/such/folder/STOP' });
+    await rig.start(copy, { pace: PACE });
+    await rig.untilDone(copy, 10);
+    rig.aws.turn({ accessDenied: ['dynamodb:UpdateItem', 'dynamodb:PutItem', 's3:PutObject'] });
+    const stopped = rig.during(copy.runs.stop('U9', { now: false }));
+    const { snapshot } = await copy.listensTo('stopped');
+    expect(snapshot.unsaved).toEqual({ stopFile: '/no/such/folder/STOP' });
+    expect(value(await stopped).unsaved).toEqual(snapshot.unsaved);
+    rig.aws.turn({ accessDenied: [] });
+  });
+
+  test('that the table took before it could not be written any more is in the table, and its alert says so', async () => {
+    rig.aws.turn({ latencyMs: 300 });
+    const { copy } = await startedRun();
+    value(await rig.during(copy.runs.stop('U9', { now: false })));
+    expect((await copy.runs.current())?.draining).toBe(true);
+    rig.aws.turn({ accessDenied: ['dynamodb:UpdateItem', 'dynamodb:PutItem'] });
+    const end = await copy.listensTo('stopped');
+    expect(end).toMatchObject({ unwritten: true, snapshot: { unsaved: { storedIn: { kind: 'record' } } } });
+    rig.aws.turn({ accessDenied: [] });
+  });
 
   test('of which nothing can be stored says so', async () => {
     const copy = await rig.copy({ STOP_FILE: '/no/such/folder/STOP' });

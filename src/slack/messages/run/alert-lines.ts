@@ -1,5 +1,4 @@
-import type { EngineKind, RunSnapshot } from '../../../run/model/types.ts';
-import type { StopLocation } from '../../../state/stops/stored-stops.ts';
+import type { EngineKind, HaltPlace, RunSnapshot } from '../../../run/model/types.ts';
 import { code, mention } from '../kit/escape.ts';
 import { count, counted } from '../kit/format.ts';
 
@@ -19,14 +18,21 @@ export const leftLine = (left: number, engine?: EngineKind) =>
 /** Where a request to halt is stored while the control table cannot be written, and what that means. */
 export function storedLine(
   halt: 'pause' | 'stop',
-  { storedIn, stopFile }: { readonly storedIn?: StopLocation; readonly stopFile: string },
+  { storedIn, stopFile }: { readonly storedIn?: HaltPlace; readonly stopFile: string },
   what = 'the run',
 ): string {
   if (storedIn === undefined)
     return `:warning: The ${halt} is stored nowhere: the control bucket and the disk cannot be written, either. If the bot restarts, ${what} *may continue*. To prevent that, create the stop file ${code(stopFile, 200)} on the machine where the bot runs.`;
-  return storedIn.kind === 'bucket'
-    ? `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes ${what} by itself.`
-    : `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume ${what} by itself on this machine. A bot on another machine does not see the file.`;
+  switch (storedIn.kind) {
+    case 'bucket':
+      return `The ${halt} is stored in ${code(`s3://${storedIn.bucket}/${storedIn.key}`, 300)}. Every copy of the bot reads it, and none resumes ${what} by itself.`;
+    case 'file':
+      return `The ${halt} is stored in the file ${code(storedIn.path, 300)} on the machine of this process, because the control bucket cannot be written, either. The bot does not resume ${what} by itself on this machine. A bot on another machine does not see the file.`;
+    case 'record':
+      return `The ${halt} is stored in the control table. Every copy of the bot reads it, and none resumes ${what} by itself.`;
+    case 'unknown':
+      return `If the bot restarts before it is saved, ${what} may continue by itself.`;
+  }
 }
 
 /** `waiting for 6 images in progress` */
@@ -56,16 +62,20 @@ export function gateLines({ draining, gateAfterHalt }: Omit<AfterHalt, 'inFlight
 export const afterHaltText = (run: AfterHalt): string =>
   gateLines(run)[0] ?? `No more images start; ${waitingText(run.inFlight)}.`;
 
-/** The state of a run is not in the control table yet. `unsaved`: where a halt of its own is stored meanwhile. */
+/** The end of a run is not in the control table yet. `unsaved`: where its halt is stored meanwhile. */
 export const unsavedLines = (
   halt: 'pause' | 'stop',
-  run: Pick<RunSnapshot, 'state' | 'unsaved' | 'draining' | 'gateAfterHalt'>,
+  {
+    unsaved = { stopFile: '', storedIn: { kind: 'unknown' } },
+    ...run
+  }: Pick<RunSnapshot, 'unsaved' | 'draining' | 'gateAfterHalt'>,
 ): readonly string[] => {
-  const isOwn = run.state.kind === 'tripped' || (run.state.kind === 'paused' && run.state.because.kind === 'fault');
-  const unsaved = `:warning: This ${halt} is not saved in the control table yet, because the table cannot be written.`;
-  return isOwn && run.unsaved
-    ? [unsaved, storedLine(halt, run.unsaved), ...gateLines(run)]
-    : [`${unsaved} If the bot restarts before it is, the run may continue by itself.`, ...gateLines(run)];
+  const what = unsaved.storedIn?.kind === 'record' ? 'The end of the run' : `This ${halt}`;
+  return [
+    `:warning: ${what} is not saved in the control table yet, because the table cannot be written.`,
+    storedLine(halt, unsaved),
+    ...gateLines(run),
+  ];
 };
 
 /** After a crash the images that were in progress are not known for sure; after a drain they are. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RunSnapshot } from '../../../../src/run/model/types.ts';
+import type { HaltPlace, RunSnapshot } from '../../../../src/run/model/types.ts';
 import { alertOf } from '../../../../src/slack/messages/run/alerts.ts';
 import { haltedMessage } from '../../../../src/slack/messages/run/answers.ts';
 import { describeState } from '../../../../src/slack/messages/run/describe-run.ts';
@@ -128,6 +128,32 @@ test('the alert of an unsaved trip says where it is stored, and what a restart o
   );
   expect(text({ stopFile })).toMatch(/stored nowhere.* the run \*may continue\*.*create the stop file `\/tmp\/STOP`/);
   expect(text(undefined)).toContain('the run may continue by itself');
+});
+
+test('the alert about a stop of a person that is not saved yet says where it is stored', () => {
+  const state = { kind: 'stopped', by: { kind: 'person', by: 'U0OPERATOR' } } as const;
+  const text = (storedIn?: HaltPlace) => {
+    const unsaved = { stopFile: '/tmp/STOP', ...(storedIn && { storedIn }) };
+    const event = {
+      kind: 'stopped',
+      snapshot: runSnapshot({ state, unsaved }),
+      drive: 'd-1',
+      leftInFlight: 0,
+      unwritten: true,
+    } as const;
+    return alertOf(event, { resumesByItself: true })?.message.text;
+  };
+  expect(text({ kind: 'bucket', bucket: 'control', key: 'stops/f.json' })).toContain(
+    'This stop is not saved in the control table yet, because the table cannot be written.\nThe stop is stored in `s3://control/stops/f.json`. Every copy of the bot reads it, and none resumes the run by itself.',
+  );
+  expect(text({ kind: 'file', path: '/tmp/S.json' })).toContain('The stop is stored in the file `/tmp/S.json`');
+  expect(text({ kind: 'record' })).toContain(
+    'The end of the run is not saved in the control table yet, because the table cannot be written.\nThe stop is stored in the control table.',
+  );
+  expect(text()).toContain('The stop is stored nowhere');
+  expect(text({ kind: 'unknown' })).toContain(
+    'If the bot restarts before it is saved, the run may continue by itself.',
+  );
 });
 
 test('an unsaved end warns in its alert, whichever end it is', () => {
