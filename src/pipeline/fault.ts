@@ -238,3 +238,7 @@ export function faultOf(error: unknown, asked: Asked): Fault | undefined {
     };
   return undefined;
 }
+
+/** The same for faults that differ only in the ids and numbers of a request. */
+export const nameOfFault = ({ reason, message }: Fault): string =>
+  `${reason} ${message.replaceAll(/[\da-f-]{8,}|\d+/gi, '#')}`;

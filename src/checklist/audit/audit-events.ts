@@ -106,6 +106,8 @@ export function auditOfTable(event: TableEvent): NewAuditEntry | undefined {
         outcome: `failed: ${event.refusal.reason}${afterProgress(event.progress).replace(': ', ', ')}`,
         ...why,
       };
+    case 'unsettled':
+      return { who: 'bot', what, outcome: `failed: not continued yet (${event.fault.message})`, ...why };
     case 'interrupted':
       return { who: 'bot', what, outcome: `interrupted: not resumed (${event.because.reason})`, ...why };
     case 'progress':

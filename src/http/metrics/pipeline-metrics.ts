@@ -108,6 +108,7 @@ export function observePipeline(ports: ObservedPipeline, metrics: Metrics): Pipe
       case 'interrupted':
         jobs.delete(event.job.id);
         return metrics.tableJobEnds.inc({ pipeline, kind: event.job.work.kind, end: event.kind });
+      case 'unsettled':
       case 'function-released':
       case 'function-not-released':
       case 'request-outdated':

@@ -111,6 +111,7 @@ export function createPipelineStates(ports: {
           const isOver = known?.job?.id === event.job.id;
           return note(defined({ run: known?.run, job: isOver ? undefined : known?.job }));
         }
+        case 'unsettled':
         case 'function-released':
         case 'function-not-released':
         case 'request-outdated':

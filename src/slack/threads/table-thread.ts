@@ -1,5 +1,6 @@
 import type { Approval } from '../../approvals/approval.ts';
 import type { JobProgress, TableControl, TableEvent, TableJob } from '../../checklist/contracts/table-control.ts';
+import { nameOfFault } from '../../pipeline/fault.ts';
 import { type Chat, type MessageLocation, onceIdOf, postInThreadOrChannel } from '../client/chat.ts';
 import type { AlertDelivery } from '../delivery/alert-delivery.ts';
 import type { LiveMessageEditor } from '../delivery/live-message-editor.ts';
@@ -14,6 +15,7 @@ import {
   jobMessage,
   resumedJobMessage,
   startedJobMessage,
+  unsettledMessage,
 } from '../messages/table/table-messages.ts';
 import { deniedNotice, type NotifyEvent } from '../notifications/targets.ts';
 import { postApproval } from '../requests/show-approval.ts';
@@ -132,6 +134,13 @@ export function createTableThread(ports: {
           // First, and it may throw: the event then comes again. A request with a message was posted before.
           if (next.ok && next.value.ts === undefined) await postApproval(next.value, ports);
           return end(job, interruptedMessage(event), 'fault');
+        }
+        case 'unsettled': {
+          const { job, fault } = event;
+          const notify = { event: 'fault', starters: [job.by] } as const;
+          // Each copy of the bot finds it.
+          const once = `unsettled ${nameOfFault(fault)}`;
+          return alerts.put(job.id, { to: 'channel', message: unsettledMessage(event), once, notify });
         }
         case 'function-released':
           return alerts.put(event.released.functionName, { to: 'channel', message: functionMessage(event) });

@@ -138,6 +138,9 @@ const TABLES: Expected<TableEvent> = {
       'bot: interrupted: not resumed (approval-gone) (A new template)',
     ],
   ],
+  unsettled: [
+    [{ kind: 'unsettled', job: flush, fault: network }, 'bot: failed: not continued yet (no network) (A new template)'],
+  ],
   'function-released': [
     [
       { kind: 'function-released', released: { kind: 'released', functionName: 'ocr', reservedConcurrency: 5 } },

@@ -411,6 +411,28 @@ describe('a job whose process died', () => {
     expect(await next.approve(id)).toMatchObject({ ok: true });
   });
 
+  test('A dead job that meets the same other error for a minute is reported once for each error, and resumes when it can', async () => {
+    const world = createWorld();
+    await halfDone(world, 1_000);
+    const next = world.process('next');
+    const messages = () =>
+      world.reported.flatMap(({ event }) => (event.kind === 'unsettled' ? [event.fault.message] : []));
+    world.gatherError = new Error('AccessDenied, request 0a1b2c3d-1');
+    await standBy(world, next, 45_000);
+    expect(messages()).toEqual([]);
+    // The ids of requests differ each time.
+    world.gatherError = new Error('AccessDenied, request 4e5f6a7b-2');
+    await standBy(world, next, 120_000);
+    expect(messages()).toEqual(['Error: AccessDenied, request 4e5f6a7b-2']);
+    world.gatherError = new Error('no route to S3');
+    await standBy(world, next, 120_000);
+    expect(messages()).toEqual([expect.stringMatching(/AccessDenied/), 'Error: no route to S3']);
+    expect(await next.record.read()).toBeDefined();
+    world.gatherError = undefined;
+    await standBy(world, next, 4_000);
+    await next.heard('finished');
+  });
+
   test('A dead job whose facts cannot be read at the moment resumes when they can', async () => {
     const world = createWorld();
     await halfDone(world, 1_000);

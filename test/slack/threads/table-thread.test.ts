@@ -154,6 +154,18 @@ test('An interrupted job ends its message, and the request to continue it is pos
   expect(again.done.filter((what) => what.startsWith('post'))).toEqual([]);
 });
 
+test('An interrupted job that can neither be continued nor ended is reported in the channel, and its message stays', async () => {
+  const work = { kind: 'flush', backupId: 'b', failedOnly: false } as const;
+  const fault = { reason: 'network', message: 'no route to S3', fix: 'Check the network.' } as const;
+  const { thread, done } = tableThread();
+  await thread.handle({ kind: 'unsettled', job: { ...flushJob(), work }, fault });
+  expect(done).toEqual([
+    expect.stringMatching(
+      /^alert a-1 channel: :warning: The flush was interrupted, and the bot can neither continue nor end it: /,
+    ),
+  ]);
+});
+
 test('A request that ends without being carried out is edited, and the requester is notified in its thread', async () => {
   const { thread, done } = tableThread();
   await thread.handle({

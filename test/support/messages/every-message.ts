@@ -485,6 +485,7 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         }),
       ),
     ),
+  unsettledMessage: (worse) => [tables.unsettledMessage(worse({ kind: 'unsettled', job: flushJobToResume, fault }))],
   functionMessage: (worse) => [
     tables.functionMessage(worse({ kind: 'function-not-released', functionName: 'F 1', fault })),
     ...(['released', 'changed-since'] as const).map((kind) =>

@@ -261,6 +261,17 @@ export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupt
   });
 }
 
+/** A job whose process died, and which the bot can neither continue nor end at the moment. */
+export const unsettledMessage = ({ job, fault }: Extract<TableEvent, { kind: 'unsettled' }>): Message =>
+  compose({
+    fact: `:warning: ${jobName(job)} was interrupted, and the bot can neither continue nor end it: ${describeFault(fault)}.`,
+    lines: [
+      ...faultLines(fault),
+      'The bot tries again every few seconds. Until it can, no run and no other flush or restore starts. If the job is not wanted any more, stop it with `/rescan stop`.',
+      requestedLine(job),
+    ],
+  });
+
 /** Somebody else deleted it. */
 const isTableMissing = (because: Extract<TableEvent, { kind: 'interrupted' }>['because']): boolean =>
   because.reason === 'blocked' && because.refusal.reason === 'table-missing';

@@ -153,6 +153,7 @@ export function eventOfTable(event: TableEvent, at: number): WebhookEvent | unde
     case 'started':
     case 'resumed':
     case 'progress':
+    case 'unsettled':
     case 'function-released':
     case 'function-not-released':
     case 'request-outdated':
