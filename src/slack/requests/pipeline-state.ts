@@ -6,6 +6,7 @@ import type { AutopilotRecord } from '../../checklist/model/autopilot-record.ts'
 import type { ChecklistView } from '../../checklist/model/checklist-view.ts';
 import type { Schedules } from '../../checklist/schedules/schedules.ts';
 import type { Checklist } from '../../checklist/steps/checklist.ts';
+import { shareReads } from '../../lib/async/share-reads.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
 import { FaultError } from '../../pipeline/fault.ts';
@@ -42,7 +43,10 @@ export interface LastKnown {
 
 /** Reads what is going on, and remembers it for the time when nothing can be read. */
 export interface PipelineStates {
-  /** The state now. @throws where a part of it cannot be read: half of it would look like all of it. */
+  /**
+   * The state now, which many people who ask at the same moment share. @throws where a part of it cannot be read: half of it would look
+   * like all of it.
+   */
   read(): Promise<PipelineState>;
   /** Undefined where this process has not seen anything yet. */
   lastKnown(): LastKnown | undefined;
@@ -58,7 +62,7 @@ export function createPipelineStates(ports: {
   checklist: Pick<Checklist, 'view'>;
   autopilot: Pick<AutopilotControl, 'current'>;
   schedules: Pick<Schedules, 'nextFiring'>;
-  clock: Pick<Clock, 'now'>;
+  clock: Pick<Clock, 'now' | 'sleep'>;
   machineAheadMs: () => number;
 }): PipelineStates {
   const { runs, tables, deploys, checklist, autopilot, clock } = ports;
@@ -72,29 +76,30 @@ export function createPipelineStates(ports: {
       if (error instanceof FaultError) return 'unread' as const;
       throw error;
     });
+  async function read(): Promise<PipelineState> {
+    const [run, job, deploy, piloting, ofTable, ofDeploys, view, nextFiring] = await Promise.all([
+      runs.current(),
+      tables.current(),
+      deploys.inProgress(),
+      autopilot.current(),
+      tables.openApprovals(),
+      deploys.openApprovals(),
+      checklist.view(),
+      readNextFiring(),
+    ]);
+    const approvals = [...ofTable, ...ofDeploys].sort((one, other) => one.requestedAt - other.requestedAt);
+    note(defined({ run, job }));
+    const isPiloting = piloting?.state === 'running';
+    const machineAheadMs = ports.machineAheadMs();
+    return {
+      approvals,
+      view,
+      machineAheadMs,
+      ...defined({ run, job, deploy, autopilot: isPiloting ? piloting : undefined, nextFiring }),
+    };
+  }
   return {
-    async read() {
-      const [run, job, deploy, piloting, ofTable, ofDeploys, view, nextFiring] = await Promise.all([
-        runs.current(),
-        tables.current(),
-        deploys.inProgress(),
-        autopilot.current(),
-        tables.openApprovals(),
-        deploys.openApprovals(),
-        checklist.view(),
-        readNextFiring(),
-      ]);
-      const approvals = [...ofTable, ...ofDeploys].sort((one, other) => one.requestedAt - other.requestedAt);
-      note(defined({ run, job }));
-      const isPiloting = piloting?.state === 'running';
-      const machineAheadMs = ports.machineAheadMs();
-      return {
-        approvals,
-        view,
-        machineAheadMs,
-        ...defined({ run, job, deploy, autopilot: isPiloting ? piloting : undefined, nextFiring }),
-      };
-    },
+    read: shareReads(read, clock),
     lastKnown: () => known,
     noteRun: ({ snapshot }) => note({ ...known, run: snapshot }),
     noteTable(event) {
