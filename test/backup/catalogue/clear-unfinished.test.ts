@@ -48,7 +48,7 @@ async function clearedOf(
       answer.end('<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>');
     else if (marker === undefined) answer.writeHead(404).end('<Error><Code>NoSuchKey</Code></Error>');
     else answer.end(marker);
-  }).listen(0);
+  }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
