@@ -24,6 +24,16 @@ export type TakenOver =
   | { readonly fence: number; readonly record: RunRecord }
   | { readonly holder: string; readonly waitMs?: number };
 
+export interface DriveOptions {
+  /** No person asked for the start at this moment. */
+  readonly unattended?: boolean;
+  /**
+   * Called after a refusal, while this process still has the lease: from then on no process finds the run and drives it. Where it
+   * throws after the run may have been marked as started, the refusal is `maybe-started`.
+   */
+  readonly giveBack?: () => Promise<void>;
+}
+
 /** The run that this process drives, if it drives one. */
 export interface Driving {
   driven(): DrivenRun | undefined;
@@ -51,7 +61,7 @@ export interface Driving {
     from: readonly RunState['kind'][],
     before: HaltsBefore,
     prepare: () => Promise<Result<Record<string, unknown>, Refusal>>,
-    options?: { readonly unattended?: boolean },
+    options?: DriveOptions,
   ): Promise<Result<RunSnapshot, Refusal>>;
   /**
    * Drives a run that was taken over, without a person. `halt` holds before anything starts. @throws any error of the
@@ -127,7 +137,7 @@ export function createDriving(
     return started;
   }
 
-  const driveFor: Driving['driveFor'] = async (seen, by, from, before, prepare, { unattended } = {}) => {
+  const driveFor: Driving['driveFor'] = async (seen, by, from, before, prepare, { unattended, giveBack } = {}) => {
     if (shutdown.aborted) return refuse({ reason: 'shutting-down' });
     if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
     const { runId } = seen;
@@ -141,21 +151,30 @@ export function createDriving(
     let isDriven = false;
     /** From the first write on after which a process that finds the run drives it. */
     let startedWith: number | undefined;
+    /** What follows from a refusal under the lease. */
+    async function refused(refusal: Refusal): Promise<Result<never, Refusal>> {
+      const given = await settle(async () => giveBack?.());
+      if (given.ok) return refuse(refusal);
+      ports.warn(`run ${runId} could not be given back`, given.refusal);
+      return startedWith === undefined
+        ? refuse(refusal)
+        : refuse({ reason: 'maybe-started', runId, fault: ports.readFault(given.refusal) });
+    }
     try {
       // Under the lease, and before the requests on the record are removed.
       const later = await halts.since(before, seen);
-      if (later) return refuse({ reason: 'halted-since', ...defined({ request: later.request, by: later.by }) });
+      if (later) return await refused({ reason: 'halted-since', ...defined({ request: later.request, by: later.by }) });
       const taken = await mark(runId, acquired.fence, unattended ? undefined : seen);
-      if ('holder' in taken) return refuse({ reason: 'lease-held', ...taken });
+      if ('holder' in taken) return await refused({ reason: 'lease-held', ...taken });
       if (!unattended) await ports.storedStops.clear(before.found);
       const prepared = await prepare();
-      if (!prepared.ok) return prepared;
+      if (!prepared.ok) return await refused(prepared.refusal);
       const { kind } = taken.record.state;
       const change = { set: { ...prepared.value, resumedFence: taken.fence }, remove: ['unannounced'] };
       startedWith = taken.fence;
       const marked = await store.change(runId, change, { ...inState(...from), equals: { fence: taken.fence } });
       if (!marked.ok || !marked.record)
-        return refuse({ reason: 'plan-gone', runId, ...defined({ state: marked.record?.state.kind }) });
+        return await refused({ reason: 'plan-gone', runId, ...defined({ state: marked.record?.state.kind }) });
       const started = await driveNow(marked.record, { from: kind, by }, taken.fence);
       isDriven = true;
       return succeed(started.drive.snapshot());
@@ -165,11 +184,12 @@ export function createDriving(
       const read = await settle(() => store.read(runId));
       const after = read.ok ? read.value : undefined;
       // The plan was cancelled at this moment.
-      if (after && !isOpen(after.state)) return refuse({ reason: 'plan-gone', runId, state: after.state.kind });
-      const isRunning = after?.state.kind === 'running' && after.fence === startedWith;
-      if (isRunning || (startedWith !== undefined && !read.ok))
-        return refuse({ reason: 'maybe-started', runId, fault });
-      return refuse({ reason: 'fault', fault });
+      if (after && !isOpen(after.state)) return await refused({ reason: 'plan-gone', runId, state: after.state.kind });
+      // Running, or taken over by another process, which drives what was marked as started.
+      const mayRun =
+        after && startedWith !== undefined && (after.state.kind === 'running' || after.fence > startedWith);
+      if (mayRun || (startedWith !== undefined && !read.ok)) return refuse({ reason: 'maybe-started', runId, fault });
+      return await refused({ reason: 'fault', fault });
     } finally {
       if (!isDriven) await lease.release();
     }

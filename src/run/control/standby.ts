@@ -111,6 +111,9 @@ export function createStandbyCheck(
       const halt = await haltFor(taken.record, found);
       const halted = haltedState(taken.record, halt);
       const isStarted = kind !== 'planned' || taken.record.startedBy !== undefined;
+      // The process that was starting it may have given the pipeline back meanwhile, and answered that nothing was done.
+      if (kind === 'planned' && isStarted && !(await store.keepClaim(record.runId, randomUUID())))
+        return await lease.release();
       // The process that follows a run on Step Functions ends its execution, too.
       const isFollowed = kind === 'running' && isRemote(taken.record);
       if ((!halted || isFollowed) && isStarted) return await resume(taken.record, taken.fence, halt);

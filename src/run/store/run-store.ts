@@ -146,6 +146,8 @@ export interface RunStore {
   claimPipeline(runId: string, claim: string): Promise<boolean>;
   /** The same for the process that has the lease: the claim becomes its own, and no other process can give it back. */
   confirmClaim(runId: string, claim: string): Promise<boolean>;
+  /** The same where this run holds the pipeline; false, without a change, where it does not. */
+  keepClaim(runId: string, claim: string): Promise<boolean>;
   /** Releases the pipeline, if this run holds it, and by this claim where one is given. */
   releasePipeline(runId: string, claim?: string): Promise<void>;
   /** Changes a record if `condition` holds. Returns whether it was changed, and the record afterwards. */
@@ -272,7 +274,9 @@ export function createRunStore(table: ControlTable, name: string, replyNames: Re
       return free.ok || free.entry?.openRunId === runId;
     },
     async confirmClaim(runId, claim) {
-      if (!(await store.claimPipeline(runId, claim))) return false;
+      return (await store.claimPipeline(runId, claim)) && (await store.keepClaim(runId, claim));
+    },
+    async keepClaim(runId, claim) {
       return (await table.update(openKey, { set: { claim } }, { equals: { openRunId: runId } })).ok;
     },
     async releasePipeline(runId, claim) {

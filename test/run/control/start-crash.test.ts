@@ -105,6 +105,30 @@ describe('a start whose write is stored and whose reply is lost', () => {
     },
   );
 
+  // A check for work in each phase of the end of the start: nothing was done, or the run is found by a stop.
+  test.each(Array.from({ length: 12 }, (_, step) => 600 + 60 * step))(
+    'another copy that looks for work %i ms after the request drives no run that was answered with "Nothing was done"',
+    async (afterMs) => {
+      const runId = await planned();
+      rig.control.delayMs = 60;
+      const copy = await rig.copy({}, { losesReply: { of: 6 } });
+      const other = await rig.copy();
+      const starting = copy.runs.start(runId, 'U1', { location: LOCATION });
+      await rig.pass(afterMs);
+      other.runs.standBy();
+      const answer = await rig.during(starting);
+      rig.control.delayMs = 0;
+      await rig.pass(12_000);
+      if (!answer.ok && answer.refusal.reason !== 'maybe-started') {
+        expect(answer.refusal.reason).toBe('fault');
+        expect((await rig.invocations()).total).toBe(0);
+        expect(other.events).toEqual([]);
+        return;
+      }
+      expect((await other.runs.current())?.runId).toBe(runId);
+    },
+  );
+
   test('a resume is said to have possibly begun, too, and a stop then holds', async () => {
     const copy = await rig.copy();
     const runId = await rig.start(copy, { pace: { kind: 'fixed', perMinute: 600 } });
