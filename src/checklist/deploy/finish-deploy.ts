@@ -1,5 +1,6 @@
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { settle } from '../../lib/result.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import { type DeployRefusal, DeployRefusedError } from '../../pipeline/package/deploy-errors.ts';
 import { type DeployPlan, deployPlanSchema } from '../../pipeline/package/function-package.ts';
@@ -78,21 +79,33 @@ export async function finishDeploy(
   };
   let step: RunningStep | undefined;
 
-  /** Stores the end: from then on nobody repeats the work. */
+  interface Conclusion {
+    readonly end: DeployEnd;
+    readonly found: StepFinding;
+    readonly outcome: AuditOutcome;
+  }
+  /** The ends that were written, by their JSON. */
+  const written = new Map<string, Conclusion>();
+
+  /** Stores the end: from then on nobody repeats the work. Returns the end that is stored, also where an earlier write lost its reply. */
   async function conclude(
     state: DeployRecord['state'],
     end: DeployEnd,
     found: StepFinding,
     outcome: AuditOutcome,
   ): Promise<DeployEnd> {
-    await store.move(record.id, ['deploying', 'rolling-back', 'undoing'], {
-      state,
-      at: Math.round(clock.now()),
-      end: JSON.stringify(end),
-    });
-    audit.enqueue({ who: record.by, what, outcome });
-    await step?.end(end.kind === 'finished' && !isRollback ? 'done' : 'failed', found);
-    return end;
+    const json = JSON.stringify(end);
+    written.set(json, { end, found, outcome });
+    const set = { state, at: Math.round(clock.now()), end: json };
+    const moved = await settle(() => store.move(record.id, ['deploying', 'rolling-back', 'undoing'], set));
+    const stored = moved.ok && moved.value ? moved.value : await store.read(record.id);
+    const concluded = written.get(stored?.end ?? '');
+    if (!concluded)
+      throw moved.ok ? new Error(`Another process has ended ${what}. Its end is shown by that one.`) : moved.refusal;
+    audit.enqueue({ who: record.by, what, outcome: concluded.outcome });
+    const isDone = concluded.end.kind === 'finished' && !isRollback;
+    await step?.end(isDone ? 'done' : 'failed', concluded.found);
+    return concluded.end;
   }
 
   async function succeeded(done: Deployed): Promise<DeployEnd> {

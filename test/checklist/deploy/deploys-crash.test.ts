@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
 import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.ts';
 import {
   audit,
@@ -19,6 +20,47 @@ import {
 } from './deploys-rig.ts';
 
 freshForEachTest();
+
+describe('an end whose write is stored and whose reply is lost', () => {
+  /** A store that loses the reply to the write of this state, and with `isUnread` fails the read after it. */
+  function losing(state: string, isUnread: boolean): DeployStore {
+    let isLost = false;
+    return {
+      ...store,
+      async move(id, from, set) {
+        const moved = await store.move(id, from, set);
+        if (set.state !== state || isLost) return moved;
+        isLost = true;
+        throw new Error('connect ECONNRESET');
+      },
+      async read(id) {
+        if (isLost && isUnread) {
+          isUnread = false;
+          throw new Error('connect ECONNRESET');
+        }
+        return store.read(id);
+      },
+    };
+  }
+
+  test.each([false, true])(
+    'is shown and in the audit as it is stored (the read after it fails: %s)',
+    async (isUnread) => {
+      const one = copy('one', { store: losing('deployed', isUnread) });
+      const id = await planned(one);
+      expect(await one.deploys.deploy(id, 'U1', 'C01')).toMatchObject({ ok: true });
+      const two = copy('two', { store: losing('rolled-back', isUnread) });
+      expect(await two.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+      expect(ends().map(({ deploy, end }) => `${deploy.kind} ${end.kind}`)).toEqual([
+        'deploy finished',
+        'rollback finished',
+      ]);
+      const outcomes = audit.written.filter(({ what }) => what.includes(id)).map(({ outcome }) => outcome);
+      expect(outcomes.filter((outcome) => outcome.startsWith('finished'))).toHaveLength(2);
+      expect(outcomes.filter((outcome) => /^(?:failed|refused)/.test(outcome))).toEqual([]);
+    },
+  );
+});
 
 describe('an interrupted deploy', () => {
   test('a deploy whose process died is finished once by another process, after its lease expired', async () => {

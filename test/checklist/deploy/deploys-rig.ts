@@ -93,7 +93,7 @@ type Work = (plan: DeployPlan, way: DeployHooks & { readonly keeps?: string }) =
 /** A process of the bot with its own clock. While the clock does not advance, the others see a dead process. */
 export function copy(
   name: string,
-  work: { carryOut?: Work; rollBack?: Work; plan?: () => Promise<DeployPlan> } = {},
+  work: { carryOut?: Work; rollBack?: Work; plan?: () => Promise<DeployPlan>; store?: DeployStore } = {},
 ): Copy {
   const clock = createFakeClock(Date.parse('2026-11-24T12:00:00Z'));
   const checklist = createChecklist({
@@ -121,7 +121,7 @@ export function copy(
     return { codeSha256: former.codeSha256, versionAfter: '3' };
   };
   const deploys = createDeploys({
-    store,
+    store: work.store ?? store,
     approvals: createApprovalStore(table, 'fn#deploys'),
     readFacts: async () => world.facts,
     wrapper: {
