@@ -107,7 +107,7 @@ export function auditOfTable(event: TableEvent): NewAuditEntry | undefined {
         ...why,
       };
     case 'unsettled':
-      return { who: 'bot', what, outcome: `failed: not continued yet (${event.fault.message})`, ...why };
+      return { who: 'bot', what, outcome: `failed: not settled yet (${event.fault.message})`, ...why };
     case 'interrupted':
       return { who: 'bot', what, outcome: `interrupted: not resumed (${event.because.reason})`, ...why };
     case 'progress':

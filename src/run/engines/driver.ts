@@ -260,16 +260,18 @@ export async function driveRun(
       const snapshot = takeSnapshot(run, lastState(), clock.now());
       return { ...snapshot, inFlight: leftInFlight, draining: false };
     };
+    /** The end that people were told before it was saved; another halt may take its place. */
+    let announced: RunState['kind'] | undefined;
     const saved = await saveLastState(async (halt, error) => {
       const { stopFile } = ports;
       unsavedEnd = { ...ended(), unsaved: { stopFile, storedIn: { kind: 'unknown' } } };
       const storedIn = await placeOf(halt, error);
       // Where another halt took its place meanwhile, nobody knows of that one.
       if (halt === last) unsavedEnd = { ...ended(), unsaved: { stopFile, ...defined({ storedIn }) } };
+      announced = unsavedEnd.state.kind;
       return emitEnd(unsavedEnd, drive, leftInFlight, ports, true);
     });
     signals.end();
-    const announced = unsavedEnd?.state.kind;
     unsavedEnd = undefined;
     if (saved === 'given-up') return;
     advance(run, { kind: 'halt-write-ended', ok: true, now: clock.now() });

@@ -1,6 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AutopilotControl } from '../../checklist/contracts/autopilot-control.ts';
-import type { ResultControl, ResultRefusal, StartControl } from '../../checklist/contracts/result-control.ts';
+import type {
+  ResultControl,
+  ResultRefusal,
+  StartControl,
+  StartRefusal,
+} from '../../checklist/contracts/result-control.ts';
 import type { ScopeControl } from '../../checklist/contracts/scope-control.ts';
 import type { TableControl } from '../../checklist/contracts/table-control.ts';
 import type { StartResult } from '../../checklist/schedules/firing-driver.ts';
@@ -170,17 +175,24 @@ async function startPlan(plan: RunPlan, schedule: Schedule, ports: StartSchedule
     await ports.runs.cancelPlan(runId, by);
     throw error;
   }
-  const started = await ports.starts.start(runId, by, { location, abandonOpen: false });
-  if (started.ok) return { kind: 'started', what: `run ${runId}` };
+  const refusal = await ports.starts.start(runId, by, { location, abandonOpen: false }).then(
+    (started) => (started.ok ? undefined : started.refusal),
+    (error: unknown): StartRefusal => {
+      const fault = carriedFault(error);
+      if (!fault) throw error;
+      return { reason: 'maybe-started', runId, fault };
+    },
+  );
+  if (!refusal) return { kind: 'started', what: `run ${runId}` };
   const cancelling = await settle(() => ports.runs.cancelPlan(runId, by));
-  if (started.refusal.reason === 'maybe-started') {
-    // A plan that can be cancelled has not started.
-    const cancelled = cancelling.ok ? cancelling.value : undefined;
-    if (!cancelled) return { kind: 'unknown', lines: linesOf(startRefusalMessage(started.refusal)) };
-    if (!cancelled.ok) return { kind: 'started', what: `run ${runId}` };
+  if (refusal.reason === 'maybe-started') {
+    if (!cancelling.ok) return { kind: 'unknown', lines: linesOf(startRefusalMessage(refusal)) };
+    // A plan that can be cancelled, or was abandoned by a stop, has not started.
+    const gone = cancelling.value.ok ? undefined : cancelling.value.refusal;
+    if (gone && !(gone.reason === 'plan-gone' && gone.state === 'abandoned'))
+      return { kind: 'started', what: `run ${runId}` };
   } else if (!cancelling.ok) throw cancelling.refusal;
   await editGone(location, schedule, ports);
-  const { refusal } = started;
   return refused(refusal.reason === 'maybe-started' ? faultMessage(refusal.fault) : startRefusalMessage(refusal));
 }
 

@@ -139,7 +139,7 @@ const TABLES: Expected<TableEvent> = {
     ],
   ],
   unsettled: [
-    [{ kind: 'unsettled', job: flush, fault: network }, 'bot: failed: not continued yet (no network) (A new template)'],
+    [{ kind: 'unsettled', job: flush, fault: network }, 'bot: failed: not settled yet (no network) (A new template)'],
   ],
   'function-released': [
     [

@@ -66,6 +66,16 @@ describe('a stop while the control table cannot be written', () => {
     },
   );
 
+  test('that follows a pause which was announced before it was saved is announced, too', async () => {
+    const { copy } = await startedRun();
+    rig.aws.turn({ accessDenied: ['dynamodb:UpdateItem', 'dynamodb:PutItem'] });
+    value(await rig.during(copy.runs.pause('U1')));
+    expect(await copy.listensTo('paused')).toMatchObject({ unwritten: true });
+    value(await rig.during(copy.runs.stop('U9', { now: false })));
+    rig.aws.turn({ accessDenied: [] });
+    expect(await copy.listensTo('stopped')).toMatchObject({ snapshot: { state: { by: { by: 'U9' } } } });
+  });
+
   test('that is stored nowhere says so in its alert', async () => {
     const copy = await rig.copy({ STOP_FILE: '/no/such/folder/STOP' });
     await rig.start(copy, { pace: PACE });

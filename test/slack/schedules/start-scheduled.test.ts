@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ResultControl } from '../../../src/checklist/contracts/result-control.ts';
 import type { Schedule, ScheduledWork } from '../../../src/checklist/schedules/schedule.ts';
+import { FaultError } from '../../../src/pipeline/fault.ts';
 import { createPeople } from '../../../src/slack/intake/people.ts';
 import { createPermissions } from '../../../src/slack/intake/permissions.ts';
 import { createScheduledStart, type StartScheduledPorts } from '../../../src/slack/schedules/start-scheduled.ts';
@@ -304,6 +305,34 @@ test('a retry that may have started is reported by whether its plan can still be
   });
   expect(await begun.start(retry)).toMatchObject({ kind: 'started' });
   expect(begun.calls).toEqual([]);
+});
+
+test('a retry whose start failed without an answer is reported by whether its plan can still be cancelled, and a stop is no start', async () => {
+  const failing = async () => {
+    throw new FaultError(fault);
+  };
+  const waiting = createScriptedRunControl();
+  const cancelled = rig({ runs: waiting, starts: { start: failing }, results: { planRetry: planOn(waiting) } });
+  expect(await cancelled.start(retry)).toMatchObject({ kind: 'refused' });
+
+  const running = createScriptedRunControl();
+  const begun = rig({
+    runs: running,
+    starts: { start: (...request) => running.start(...request).then(failing) },
+    results: { planRetry: planOn(running) },
+  });
+  expect(await begun.start(retry)).toMatchObject({ kind: 'started' });
+
+  const stopped = createScriptedRunControl();
+  const abandoned = rig({
+    runs: {
+      ...stopped,
+      cancelPlan: async (runId) => ({ ok: false, refusal: { reason: 'plan-gone', runId, state: 'abandoned' } }),
+    },
+    starts: { start: failing },
+    results: { planRetry: planOn(stopped) },
+  });
+  expect(await abandoned.start(retry)).toMatchObject({ kind: 'refused' });
 });
 
 test('a retry that may have started and cannot be cancelled is not said to have failed', async () => {

@@ -261,13 +261,13 @@ export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupt
   });
 }
 
-/** A job whose process died, and which the bot can neither continue nor end at the moment. */
+/** A job whose process died, and which the bot can neither continue nor end at the moment. It may have ended already. */
 export const unsettledMessage = ({ job, fault }: Extract<TableEvent, { kind: 'unsettled' }>): Message =>
   compose({
-    fact: `:warning: ${jobName(job)} was interrupted, and the bot can neither continue nor end it: ${describeFault(fault)}.`,
+    fact: `:warning: No process works on ${jobName(job).replace(/^The/, 'the')}, and the bot can neither continue it nor record how it ended: ${describeFault(fault)}.`,
     lines: [
       ...faultLines(fault),
-      'The bot tries again every few seconds. Until it can, no run and no other flush or restore starts. If the job is not wanted any more, stop it with `/rescan stop`.',
+      'The bot tries again every few seconds. Until it can, a run or another flush or restore may be refused. A stop (`/rescan stop`) holds as soon as it can, unless the job has ended.',
       requestedLine(job),
     ],
   });
