@@ -260,7 +260,7 @@ export async function driveRun(
       const snapshot = takeSnapshot(run, lastState(), clock.now());
       return { ...snapshot, inFlight: leftInFlight, draining: false };
     };
-    /** The end that people were told before it was saved; another halt may take its place. */
+    /** The end that was announced before it was saved; another halt may take its place. */
     let announced: RunState['kind'] | undefined;
     const saved = await saveLastState(async (halt, error) => {
       const { stopFile } = ports;
