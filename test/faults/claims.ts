@@ -153,7 +153,8 @@ export function createLongClaims(observed: Observed) {
       const [halt, halted = ''] =
         /Rescan (r-\d+) (?:was paused by|was stopped|is paused|stopped itself)/.exec(text) ?? [];
       // An edit of the message, for example of its buttons, does not say it again. A plan mentions the run before it.
-      if (halt !== undefined && !said.has(`${ts} ${halt}`) && !text.includes('Nothing is invoked yet')) halts.push({ at, runId: halted, text });
+      if (halt !== undefined && !said.has(`${ts} ${halt}`) && !text.includes('Nothing is invoked yet'))
+        halts.push({ at, runId: halted, text });
       said.add(`${ts} ${halt}`);
       const [, began] = /Rescan (r-\d+) (?:was resumed by|started|by itself)/.exec(text) ?? [];
       if (began !== undefined && !said.has(`${ts} begins`)) beginnings.push({ at, runId: began });
