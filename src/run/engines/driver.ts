@@ -242,7 +242,9 @@ export async function driveRun(
     last = end.halt;
     if (end.halt.kind === 'lease-lost') {
       signals.end();
-      return announceLost(end.leftInFlight);
+      await announceLost(end.leftInFlight);
+      // Only the record may be another one: then the lease is still ours, and would be renewed for ever.
+      return lease.release();
     }
     if (driving.run().remote && end.halt.kind === 'shutdown') {
       signals.end();
@@ -273,7 +275,7 @@ export async function driveRun(
     });
     signals.end();
     unsavedEnd = undefined;
-    if (saved === 'given-up') return;
+    if (saved === 'given-up') return lease.release();
     advance(run, { kind: 'halt-write-ended', ok: true, now: clock.now() });
     if (last.kind === 'shutdown') notes.note(run);
     await notes.written();

@@ -64,6 +64,21 @@ test.each<[string, (entry: Item) => boolean]>([
   await pausesWith(/is not in the control table any more/);
 });
 
+test.each<[string, (record: Item) => Promise<unknown>]>([
+  ['is put back to an earlier time', (record) => put({ ...record, fence: { N: '0' } })],
+  ['is deleted', () => remove(isRecord)],
+])(
+  'a run gives its lease back when only its record %s: otherwise other work waits until a restart',
+  async (_what, damage) => {
+    const record = (await entries()).find(isRecord);
+    if (!record) throw new Error('The run has no record.');
+    await damage(record);
+    await driver.listensTo('paused');
+    await rig.pass(1_000);
+    expect((await entries()).find(({ sk }) => sk?.S === 'lease')?.free).toEqual({ BOOL: true });
+  },
+);
+
 test('a run pauses when the control table is restored to a time before it was resumed, and a person can resume it', async () => {
   const earlier = await entries();
   value(await rig.during(driver.runs.stop('U1', { now: false })));
