@@ -68,7 +68,7 @@ test('a second person approves that a provisioned, protected table is recreated,
     new DescribeScalableTargetsCommand({ ServiceNamespace: 'dynamodb', ResourceIds: [target.ResourceId] }),
   );
   expect(ScalableTargets).toMatchObject([{ ...target, MinCapacity: 5, MaxCapacity: 90 }]);
-  expect(text).toContain('The table is empty');
+  expect(text).toContain('It left the table empty');
   expect(text).toContain('Verified: the new table has the description of the old one');
   expect(text).toMatch(/s3:\/\/rescan-bot-control\/\S+description\.json/);
   // Point-in-time recovery was off: a native backup was made right before.

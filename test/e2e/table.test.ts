@@ -43,7 +43,7 @@ describe('backup, flush and restore with a second person', () => {
     expect(await here.inTable()).toBe(before);
 
     await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
-    await here.people.sees(/The flush is done: .*The table is empty/);
+    await here.people.sees(/The flush is done: .*It left the table empty/);
     expect(await here.inTable()).toBe(0);
     const decided = (await here.people.messages()).find((message) => message.ts === asked.ts);
     expect(decided && wholeText(decided)).toMatch(/approved by <@U0APPROVER>/);
@@ -117,7 +117,7 @@ describe('an export of DynamoDB as the backup', () => {
     const asked = await approvalMessage();
     expect(wholeText(asked)).toContain(`Backup: \`${id}\``);
     await here.people.click('approver', asked.ts, buttonOf(asked, /approve/));
-    await here.people.sees(/The flush is done: .*The table is empty/);
+    await here.people.sees(/The flush is done: .*It left the table empty/);
     await here.people.command('viewer', '/rescan backups');
     await here.people.sees(new RegExp(`${id}.* verified · export of DynamoDB`));
     expect(await here.inTable()).toBe(0);

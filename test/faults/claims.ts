@@ -66,11 +66,6 @@ const isDoneOf = async ([claim, done]: RegExpExecArray, observed: Observed, { te
 /** The claims that hold for a message alone. */
 export const CLAIMS: readonly Claim[] = [
   {
-    what: 'the table is empty',
-    pattern: /The flush is done: .*The table is empty/,
-    holds: async (_, { pipeline }) => (await pipeline.countTable()) === 0,
-  },
-  {
     what: 'a flush or a restore that was halted before its first write has written nothing',
     pattern: /Nothing was deleted\.|Nothing was written to the table\./,
     holds: async (_, observed) => !(await hasWritten(observed)),

@@ -80,14 +80,14 @@ test('The end of a job is an alert in the channel, and its live message then sho
   await thread.handle({ kind: 'started', job: flushJob() });
   await thread.handle(finished);
   await settle();
-  expect(done.at(-1)).toBe('alert a-1 channel: The flush is done: 760 records deleted in 5 s. The table is empty.');
+  expect(done.at(-1)).toBe('alert a-1 channel: The flush is done: 760 records deleted in 5 s. It left the table empty.');
   expect(shown).toEqual([]);
   post('2.0');
   await settle();
   const [end] = shown;
   if (!end) throw new Error('nothing was shown');
   expect(renderJob(end).text).toBe(
-    ':white_check_mark: The flush is done: 760 records deleted in 5 s. The table is empty.',
+    ':white_check_mark: The flush is done: 760 records deleted in 5 s. It left the table empty.',
   );
   expect(JSON.stringify(renderJob(end).blocks)).not.toContain('job_stop');
 });
@@ -119,8 +119,8 @@ test('The end of a job whose message is known is stored as an edit of that messa
   await thread.handle({ ...finished, job: flushJob({ liveMessage: { channel: 'C1', ts: '1.5' } }) });
   expect(done).toEqual([
     'a-1 is at 1.5',
-    'alert a-1 channel: The flush is done: 760 records deleted in 5 s. The table is empty.',
-    'stored edit of 1.5: :white_check_mark: The flush is done: 760 records deleted in 5 s. The table is empty.',
+    'alert a-1 channel: The flush is done: 760 records deleted in 5 s. It left the table empty.',
+    'stored edit of 1.5: :white_check_mark: The flush is done: 760 records deleted in 5 s. It left the table empty.',
   ]);
 });
 

@@ -92,7 +92,7 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
         newRows > 0
           ? `${counted(newRows, 'new record')} ${newRows === 1 ? 'was' : 'were'} written meanwhile.`
           : remaining.total === 0
-            ? 'The table is empty.'
+            ? 'It left the table empty.'
             : scope
               ? 'No record of the scope is left; all other records stay.'
               : 'No failed-image records are left.';

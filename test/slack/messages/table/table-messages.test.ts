@@ -219,7 +219,7 @@ describe('messages of a job', () => {
     const remaining = { entry: 0, 'zero-hour': 0, rejected: 0, coverage: 0, failed: 0, total: 0 };
     const done = { kind: 'flush', deleted: 4_187, supplemented: 0, remaining, newRows: 0 } as const;
     expect(firstLine(finishedMessage(flushJob(), done, 61_000))).toBe(
-      'The flush is done: 4,187 records deleted in 1 min 1 s. The table is empty.',
+      'The flush is done: 4,187 records deleted in 1 min 1 s. It left the table empty.',
     );
     const busy = { ...done, supplemented: 3, newRows: 2, remaining: { ...remaining, entry: 2, total: 2 } };
     expect(finishedMessage(flushJob(), busy, 61_000).text).toBe(
