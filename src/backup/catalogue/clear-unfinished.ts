@@ -20,19 +20,27 @@ export async function clearUnfinished(
 ): Promise<{ readonly backupIds: readonly string[]; readonly uploadsAborted: number }> {
   const root = `${location.prefix}AWSDynamoDB/`;
   const isOld = (id: string) => /^\d{14}-/.test(id) && rule.now - Number(id.slice(0, 14)) > rule.olderThanMs;
-  const ours = new Map<string, boolean>();
-  /** Exports of DynamoDB are in the same folder, and a large one takes more than a day: only what has our marker is ours. */
-  async function isOurs(id: string): Promise<boolean> {
-    const known = ours.get(id);
-    if (known !== undefined) return known;
-    const found = (await readText(location, `${folderOf(location.prefix, id)}_started`)) === OURS;
-    ours.set(id, found);
-    return found;
+  /** What is known of each folder: it is read once. */
+  const folders = new Map<string, Promise<{ readonly isOurs: boolean; readonly isBeingDeleted: boolean }>>();
+  async function readMarkers(id: string) {
+    const folder = folderOf(location.prefix, id);
+    return {
+      isOurs: (await readText(location, `${folder}_started`)) === OURS,
+      isBeingDeleted: (await readText(location, `${folder}${DELETION_MARKER}`)) !== undefined,
+    };
+  }
+  function markersOf(id: string): ReturnType<typeof readMarkers> {
+    const markers = folders.get(id) ?? readMarkers(id);
+    folders.set(id, markers);
+    return markers;
   }
   let uploadsAborted = 0;
   for await (const { Key, UploadId } of openUploads(location, root)) {
     const id = Key.slice(root.length).split('/')[0] ?? '';
-    if (!isOld(id) || !(await isOurs(id))) continue;
+    if (!isOld(id)) continue;
+    // Exports of DynamoDB are in the same folder, and a large one takes more than a day: only what has our markers is ours.
+    const { isOurs, isBeingDeleted } = await markersOf(id);
+    if (!isOurs && !isBeingDeleted) continue;
     await location.s3.send(new AbortMultipartUploadCommand({ Bucket: location.bucket, Key, UploadId }));
     uploadsAborted += 1;
   }
@@ -41,9 +49,9 @@ export async function clearUnfinished(
     const folder = folderOf(location.prefix, id);
     if (!isOld(id) || (await readText(location, `${folder}${RECORD_NAME}`)) !== undefined) continue;
     // A backup whose record somebody deleted by mistake has a summary: only a deletion that was begun is completed.
-    const isBeingDeleted = (await readText(location, `${folder}${DELETION_MARKER}`)) !== undefined;
+    const { isOurs, isBeingDeleted } = await markersOf(id);
     const isWhole = (await readText(location, `${folder}manifest-summary.json`)) !== undefined;
-    if (!isBeingDeleted && (!(await isOurs(id)) || isWhole)) continue;
+    if (!isBeingDeleted && (!isOurs || isWhole)) continue;
     await deleteUnder(location, folder);
     backupIds.push(id);
   }

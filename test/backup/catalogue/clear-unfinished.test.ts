@@ -22,6 +22,7 @@ async function clearedOf(
   uploads: readonly Upload[],
   markers: Readonly<Record<string, string>>,
   pageSize = 1_000,
+  beingDeleted: readonly string[] = [],
 ): Promise<{ readonly aborted: readonly string[]; readonly counted: number }> {
   const aborted: string[] = [];
   const keyOf = ({ folder }: Upload) => `${ROOT}${folder}/data/0.json.gz`;
@@ -39,7 +40,9 @@ async function clearedOf(
   }
   const server = createServer(({ method, url = '' }, answer) => {
     const { pathname, searchParams } = new URL(url, 'http://s3.test');
-    const marker = pathname.endsWith('/_started') ? markers[pathname.split('/').at(-2) ?? ''] : undefined;
+    const [folder = '', file = ''] = pathname.split('/').slice(-2);
+    const marker =
+      file === '_started' ? markers[folder] : beingDeleted.includes(folder) && file === '_deleting' ? '' : undefined;
     if (method === 'DELETE') {
       aborted.push(searchParams.get('uploadId') ?? '');
       answer.writeHead(204).end();
@@ -69,6 +72,12 @@ test('Of open uploads only those of our own backups that are old are aborted, an
   const uploads = [old, young, exported, unmarked].map((folder) => ({ folder, id: `of-${folder}` }));
   const cleared = await clearedOf(uploads, { [old]: 'rescan-bot', [young]: 'rescan-bot', [exported]: '' });
   expect(cleared).toEqual({ aborted: [`of-${old}`], counted: 1 });
+});
+
+test('Open uploads of a backup whose deletion was interrupted after its marker are aborted', async () => {
+  const folder = idOf(2, 'aaaaaaaa');
+  const cleared = await clearedOf([{ folder, id: 'u-1' }], {}, 1_000, [folder]);
+  expect(cleared).toEqual({ aborted: ['u-1'], counted: 1 });
 });
 
 test('Open uploads are looked at page by page', async () => {
