@@ -24,12 +24,13 @@ export type TakenOver =
   | { readonly fence: number; readonly record: RunRecord }
   | { readonly holder: string; readonly waitMs?: number };
 
+/** How a run is started or resumed, besides who asked for it. */
 export interface DriveOptions {
   /** No person asked for the start at this moment. */
   readonly unattended?: boolean;
   /**
-   * Called after a refusal, while this process still has the lease: from then on no process finds the run and drives it. Where it
-   * throws after the run may have been marked as started, the refusal is `maybe-started`.
+   * Called after each refusal except `maybe-started`, before this process frees the lease: from then on no process finds the run and
+   * drives it. Where it throws after the run may have been marked as started, the refusal is `maybe-started`.
    */
   readonly giveBack?: () => Promise<void>;
 }
@@ -138,28 +139,28 @@ export function createDriving(
   }
 
   const driveFor: Driving['driveFor'] = async (seen, by, from, before, prepare, { unattended, giveBack } = {}) => {
-    if (shutdown.aborted) return refuse({ reason: 'shutting-down' });
-    if (await ports.stopFileExists()) return refuse({ reason: 'stop-file', path: ports.stopFile });
     const { runId } = seen;
-    const { stops } = before.found;
-    const halt = unattended ? (requestedHalt(seen) ?? storedHalt(stops, seen, ports.stopFile)) : undefined;
-    if (halt) return refuse({ reason: 'stop-stored', ...requestOf(halt) });
-    const checked = await settle(() => ports.engines[engineOf(seen.plan)].check());
-    if (!checked.ok) return refuse({ reason: 'fault', fault: ports.readFault(checked.refusal) });
-    const acquired = await lease.acquire();
-    if (!acquired.ok) return refuse({ reason: 'lease-held', holder: acquired.holder, waitMs: acquired.waitMs });
-    let isDriven = false;
     /** From the first write on after which a process that finds the run drives it. */
     let startedWith: number | undefined;
-    /** What follows from a refusal under the lease. */
     async function refused(refusal: Refusal): Promise<Result<never, Refusal>> {
       const given = await settle(async () => giveBack?.());
       if (given.ok) return refuse(refusal);
       ports.warn(`run ${runId} could not be given back`, given.refusal);
+      // A run that is not marked as started is given back by the check for work.
       return startedWith === undefined
         ? refuse(refusal)
         : refuse({ reason: 'maybe-started', runId, fault: ports.readFault(given.refusal) });
     }
+    if (shutdown.aborted) return refused({ reason: 'shutting-down' });
+    if (await ports.stopFileExists()) return refused({ reason: 'stop-file', path: ports.stopFile });
+    const { stops } = before.found;
+    const halt = unattended ? (requestedHalt(seen) ?? storedHalt(stops, seen, ports.stopFile)) : undefined;
+    if (halt) return refused({ reason: 'stop-stored', ...requestOf(halt) });
+    const checked = await settle(() => ports.engines[engineOf(seen.plan)].check());
+    if (!checked.ok) return refused({ reason: 'fault', fault: ports.readFault(checked.refusal) });
+    const acquired = await lease.acquire();
+    if (!acquired.ok) return refused({ reason: 'lease-held', holder: acquired.holder, waitMs: acquired.waitMs });
+    let isDriven = false;
     try {
       // Under the lease, and before the requests on the record are removed.
       const later = await halts.since(before, seen);

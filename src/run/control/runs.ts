@@ -167,13 +167,7 @@ export function createRuns(ports: RunsPorts, rules: RunsRules): Runs {
     };
     const unattended = options.unattended ?? false;
     const giveBack = () => store.releasePipeline(runId, claim);
-    const started = await driving.driveFor(record, by, ['planned'], before, prepare, { unattended, giveBack });
-    // Where it may have started, the pipeline stays its own: the check for work drives it, or releases the pipeline.
-    if (started.ok || started.refusal.reason === 'maybe-started') return started;
-    // After a refusal without the lease. Where this fails the check for work does it: the run is not marked as started.
-    const given = await settle(giveBack);
-    if (!given.ok) ports.warn(`run ${runId} could not be given back`, given.refusal);
-    return started;
+    return driving.driveFor(record, by, ['planned'], before, prepare, { unattended, giveBack });
   }
 
   async function resume(by: Person, before: HaltsBefore): Promise<Result<RunSnapshot, Refusal>> {

@@ -145,6 +145,8 @@ export async function driveRun(
     }
     if (lease.holds()) notes.noteIfDue(checkpoint);
   }
+  /** The halt whose state was saved last. */
+  let onRecord: Halt | undefined;
   async function saveHalt(halt: Halt, checkpoint: Checkpoint): Promise<void> {
     const state = stateAfter(halt);
     if (!state) return;
@@ -156,8 +158,6 @@ export async function driveRun(
     if (!saved.ok) throw saved.refusal;
     onRecord = halt;
   }
-  /** The halt whose state was saved last. */
-  let onRecord: Halt | undefined;
 
   let outside: { readonly halt: Halt; readonly storedIn: StopLocation | undefined } | undefined;
   /**
@@ -243,7 +243,7 @@ export async function driveRun(
     if (end.halt.kind === 'lease-lost') {
       signals.end();
       await announceLost(end.leftInFlight);
-      // Only the record may be another one: then the lease is still ours, and would be renewed for ever.
+      // The lease is still ours where only the run's record was replaced, and would be renewed for ever.
       return lease.release();
     }
     if (driving.run().remote && end.halt.kind === 'shutdown') {
@@ -268,7 +268,7 @@ export async function driveRun(
       const { stopFile } = ports;
       unsavedEnd = { ...ended(), unsaved: { stopFile, storedIn: { kind: 'unknown' } } };
       const storedIn = await placeOf(halt, error);
-      // Where another halt took its place meanwhile, nobody knows of that one.
+      // Where another halt took its place meanwhile, it is not known where that one is stored.
       if (halt === last) unsavedEnd = { ...ended(), unsaved: { stopFile, ...defined({ storedIn }) } };
       announced = unsavedEnd.state.kind;
       return emitEnd(unsavedEnd, drive, leftInFlight, ports, true);
