@@ -45,7 +45,7 @@ export async function scopedRescan(
   const form = await people.openView('operator', /those of this scope/, WITHIN_MS);
   await people.submit('operator', form, { table_name: 'TimesheetOCR-dev' });
   await approve(new RegExp(`delete ${records} records`));
-  await sees(/The flush is done: .*No record of the scope is left/);
+  await sees(/The flush is done: .*It left no record of the scope/);
   const flushed = await pipeline.records();
   check(
     'the flush deleted the records of the scope and no others',

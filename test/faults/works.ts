@@ -291,16 +291,12 @@ export const rollback: Work = {
   name: 'rollback',
   async ask(round) {
     await ask(round, 'deploy rollback');
-    const view = await round.here.people.openView(
-      'operator',
-      /exactly the code from before|last one was rolled back/,
-      FORM_MS,
-    );
+    const view = await round.here.people.openView('operator', /exactly the code from before|Last rollback:/, FORM_MS);
     const form = await round.here.people.view(view);
     // It was the form of an earlier request, and closed at this moment.
     if (!form) return rollback.ask(round);
     const shown = JSON.stringify(form);
-    if (shown.includes('last one was rolled back')) throw new InProgressError(shown);
+    if (shown.includes('Last rollback:')) throw new InProgressError(shown);
     await round.here.people.submit('operator', view, {});
   },
   spanMs: 2_000,

@@ -124,7 +124,7 @@ export interface DeployView {
   readonly id: string;
   readonly kind: 'deploy' | 'rollback';
   readonly by: string;
-  /** When this deploy or rollback began or, once it has ended, ended, epoch ms. A deploy can have several rollbacks. */
+  /** When it ended; until then, when it began. Epoch ms. It tells the rollbacks of one deploy apart. */
   readonly at: number;
   readonly plan: DeployPlan;
   /** Where it is shown; absent for a deploy of the autopilot, which shows it itself. */

@@ -7,6 +7,7 @@ import { releaseHeldFunction } from '../../backup/jobs/release-held-function.ts'
 import { isDeleted, undoPreparation } from '../../backup/recreate/recreate.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { keepNewest } from '../../lib/memory/newest.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
 import { nameOfFault } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
@@ -85,7 +86,8 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     const fault = ports.readFault(error);
     const name = `${job.id} ${nameOfFault(fault)}`;
     const known = unsettled.get(name) ?? { since: clock.now(), isReported: false };
-    if (unsettled.has(name) || unsettled.size < MOST_ERRORS) unsettled.set(name, known);
+    unsettled.set(name, known);
+    keepNewest(unsettled, MOST_ERRORS);
     if (known.isReported || clock.now() - known.since < UNSETTLED_MS) return;
     known.isReported = await emit({ kind: 'unsettled', job, fault });
   }

@@ -80,7 +80,9 @@ test('The end of a job is an alert in the channel, and its live message then sho
   await thread.handle({ kind: 'started', job: flushJob() });
   await thread.handle(finished);
   await settle();
-  expect(done.at(-1)).toBe('alert a-1 channel: The flush is done: 760 records deleted in 5 s. It left the table empty.');
+  expect(done.at(-1)).toBe(
+    'alert a-1 channel: The flush is done: 760 records deleted in 5 s. It left the table empty.',
+  );
   expect(shown).toEqual([]);
   post('2.0');
   await settle();

@@ -11,8 +11,11 @@ import { describeFault, describeSelection, describeState, faultLines, runName } 
 import { dateTime } from '../table/describe-table.ts';
 
 /** Why a request about a run was refused, then what to do about it. `runLink`: the message of the run in question. */
-export const refusalMessage = (refusal: Refusal, runLink?: string): Message =>
-  refusal.reason === 'maybe-started' ? maybeStartedMessage(refusal) : asRefusal(describeRefusal(refusal, runLink));
+export function refusalMessage(refusal: Refusal, runLink?: string): Message {
+  const message = describeRefusal(refusal, runLink);
+  // Such a run may be running.
+  return refusal.reason === 'maybe-started' ? message : asRefusal(message);
+}
 
 function describeRefusal(refusal: Refusal, runLink?: string): Message {
   const where = runLink === undefined ? '' : ` ${link(runLink, 'Show it')}.`;
@@ -106,7 +109,6 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
   }
 }
 
-/** The run may be running: it is no refusal. */
 const maybeStartedMessage = ({ runId, fault }: Extract<Refusal, { reason: 'maybe-started' }>): Message =>
   say(
     `It is not known whether ${runName(runId)} was started: ${describeFault(fault)}.`,

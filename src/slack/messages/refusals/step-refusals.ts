@@ -29,7 +29,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
       return refusal.rolledBackAt === undefined
         ? ['Nothing to roll back: no deploy of the bot is in effect.']
         : [
-            `Nothing to roll back: no deploy of the bot is in effect. The last one was rolled back at ${dateTime(refusal.rolledBackAt)}.`,
+            `Nothing to roll back: no deploy of the bot is in effect. Last rollback: ${dateTime(refusal.rolledBackAt)}.`,
           ];
     case 'interrupted':
       return [

@@ -94,8 +94,8 @@ export function finishedMessage(job: TableJob, result: JobResult, elapsedMs: num
           : remaining.total === 0
             ? 'It left the table empty.'
             : scope
-              ? 'No record of the scope is left; all other records stay.'
-              : 'No failed-image records are left.';
+              ? 'It left no record of the scope, and kept all other records.'
+              : 'It left no failed-image records.';
       return compose({
         fact: `The flush is done: ${recreated ? 'the table was deleted with ' : ''}${counted(deleted, 'record')}${recreated ? ' and created anew' : ' deleted'} ${took}. ${left}`,
         lines: [

@@ -232,7 +232,7 @@ describe('messages of a job', () => {
       ].join('\n'),
     );
     const failedOnly = { ...done, remaining: { ...remaining, entry: 2, total: 2 } };
-    expect(firstLine(finishedMessage(flushJob(), failedOnly, 61_000))).toMatch(/No failed-image records are left\.$/);
+    expect(firstLine(finishedMessage(flushJob(), failedOnly, 61_000))).toMatch(/It left no failed-image records\.$/);
   });
 
   test.each([
