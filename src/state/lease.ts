@@ -46,7 +46,7 @@ export interface LeaseWatch {
   note(record: { readonly beat: string; readonly durationMs: number }, sentAt: number): number;
   /** The record could not be read. */
   noteFailure(): void;
-  /** The record is free or ours. */
+  /** The record is free, or was taken by this process just now. */
   forget(): void;
 }
 
@@ -147,10 +147,14 @@ export function createLease(parts: {
       throw error;
     });
     const record = recordOf(entry);
+    if (!record || record.free) {
+      watch.forget();
+      return { record, waitMs: 0 };
+    }
+    // One that we lost is watched as well: the other leases that share the watch wait until it expires.
+    const waitMs = watch.note(record, sentAt);
     // A record with our own name is one that we hold or lost: nobody else can be acting on it.
-    if (record && !record.free && record.holder !== holder) return { record, waitMs: watch.note(record, sentAt) };
-    watch.forget();
-    return { record, waitMs: 0 };
+    return { record, waitMs: record.holder === holder ? 0 : waitMs };
   }
 
   /** Renews until the holding ends. Returns whether it was lost. */

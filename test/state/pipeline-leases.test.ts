@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLease } from '../../src/state/lease.ts';
@@ -14,8 +15,8 @@ beforeEach(async () => {
 });
 afterEach(() => dynamo.stop());
 
-const leasesOf = (holder: string, pipeline = 'fn') =>
-  createPipelineLeases({ table, pipeline, holder, durationMs: 2_000, clock: createFakeClock() });
+const leasesOf = (holder: string, pipeline = 'fn', clock = createFakeClock()) =>
+  createPipelineLeases({ table, pipeline, holder, durationMs: 2_000, clock });
 
 test('runs, table jobs, function steps and deploys exclude each other, in one process and across processes', async () => {
   const parts = ['runs', 'tableJobs', 'functionSteps', 'deploys'] as const;
@@ -28,6 +29,33 @@ test('runs, table jobs, function steps and deploys exclude each other, in one pr
     }
     await own[held].release();
   }
+});
+
+test('a lease whose record was damaged while it was held, and put back later, expires for the other works of the same process, too', async () => {
+  const clock = createFakeClock();
+  const { runs, tableJobs } = leasesOf('one', 'fn', clock);
+  const key = { pk: 'lease#fn', sk: 'lease' };
+  await runs.acquire();
+  const held = await table.read(key);
+  let lost = 0;
+  runs.start(() => lost++);
+  await table.update(key, { set: { holder: 'nonsense' } });
+  // The answers of a real table take more than a turn of the event loop.
+  for (let passed = 0; lost === 0 && passed < 10_000; passed += 100) {
+    await clock.advance(100);
+    await sleep(5);
+  }
+  expect(lost).toBe(1);
+  await runs.release();
+  await table.update(key, { set: { holder: held?.holder } });
+  let taken = await tableJobs.acquire();
+  // The check for runs that were left looks at the lease all the time.
+  for (let passed = 0; passed <= 2_000; passed += 500) {
+    await runs.look();
+    taken = await tableJobs.acquire();
+    await clock.advance(500);
+  }
+  expect(taken).toMatchObject({ ok: true });
 });
 
 test('the leases of the autopilot and of the follow-ups do not exclude the work on the pipeline', async () => {

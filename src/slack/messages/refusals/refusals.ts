@@ -93,7 +93,7 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
       );
     case 'lease-held':
       return say(
-        `Nothing was changed: another process of the bot (${code(refusal.holder, 100)}) may still be at work.`,
+        `Nothing was changed: other work of the bot (${code(refusal.holder, 100)}) may still be in progress.`,
         refusal.waitMs === undefined
           ? 'Try again in half a minute.'
           : `If it has ended, this process can take over in ${duration(Math.max(1_000, refusal.waitMs))}. Try again then.`,

@@ -107,8 +107,8 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
       return [`The stop file ${code(refusal.path, 200)} exists. Nothing starts until it is deleted.`];
     case 'busy':
       return [
-        `Another bot process (${code(refusal.holder, 100)}) is working on this pipeline. Nothing was done.`,
-        'Try again in half a minute. If that process has ended, its lease expires by then.',
+        `Nothing was done: other work of the bot (${code(refusal.holder, 100)}) may still be in progress.`,
+        'Try again in half a minute. If it has ended, its lease expires by then.',
       ];
     case 'shutting-down':
       return ['Nothing was started, because the bot is restarting.', 'Try again in half a minute.'];

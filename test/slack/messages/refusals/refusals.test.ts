@@ -69,11 +69,11 @@ const refusals: [Refusal, string][] = [
   [{ reason: 'shutting-down' }, 'Nothing was started, because the bot is restarting.\nTry again in half a minute.'],
   [
     { reason: 'lease-held', holder: 'host/12' },
-    'Nothing was changed: another process of the bot (`host/12`) may still be at work.\nTry again in half a minute.',
+    'Nothing was changed: other work of the bot (`host/12`) may still be in progress.\nTry again in half a minute.',
   ],
   [
     { reason: 'lease-held', holder: 'host/12', waitMs: 9_000 },
-    'Nothing was changed: another process of the bot (`host/12`) may still be at work.\nIf it has ended, this process can take over in 9 s. Try again then.',
+    'Nothing was changed: other work of the bot (`host/12`) may still be in progress.\nIf it has ended, this process can take over in 9 s. Try again then.',
   ],
   [
     {
