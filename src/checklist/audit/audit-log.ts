@@ -96,8 +96,10 @@ export function createAuditLog(
   /** The number at which the facts with this id were written last, or may have been. */
   let tried: { readonly id: string; readonly number: number } | undefined;
 
-  const read = async (number: number): Promise<AuditEntry | undefined> =>
-    number < 1 ? undefined : readParsed(table, entryKey(number), auditEntrySchema);
+  /** The entry that this process wrote last. */
+  let written: AuditEntry | undefined;
+
+  const read = (number: number) => readParsed(table, entryKey(number), auditEntrySchema);
   const readHead = () => readParsed(table, headKey, headSchema);
 
   /** The entry of these facts, where an earlier try has written it. */
@@ -107,18 +109,25 @@ export function createAuditLog(
     return found?.id === id ? found : undefined;
   }
 
-  async function add(facts: AuditFacts): Promise<AuditEntry> {
+  /** The last entry that this process knows and that is still there; it may be behind. */
+  async function knownLast(): Promise<Pick<AuditEntry, 'number' | 'hash'> | undefined> {
+    // A control table that was set back does not have what this process wrote.
+    if (written && (await read(written.number))?.hash === written.hash) return written;
     const noted = await readHead();
-    let last = noted && ((await read(noted.number)) ?? noted);
+    return noted && ((await read(noted.number)) ?? noted);
+  }
+
+  async function add(facts: AuditFacts): Promise<AuditEntry> {
+    let last = await knownLast();
     for (;;) {
-      // The head may be behind after a crash, or while another process writes.
-      for (let next = await read((last?.number ?? 0) + 1); next; next = await read(next.number + 1)) last = next;
       const entry = chain(last, facts);
       tried = facts.id === undefined ? undefined : { id: facts.id, number: entry.number };
       if (await table.create(entryKey(entry.number), { ...entry })) return entry;
       // Another process wrote this number, or our own write succeeded and its reply was lost: id and hash show which.
       const found = await read(entry.number);
       if (found?.hash === entry.hash && found.id === entry.id) return entry;
+      last = await knownLast();
+      for (let next = found; next; next = await read(next.number + 1)) last = next;
     }
   }
 
@@ -127,6 +136,7 @@ export function createAuditLog(
     const set = { number: entry.number, hash: entry.hash };
     if (!(await table.update(headKey, { set }, { lessThan: { number: entry.number } })).ok)
       await table.create(headKey, set);
+    written = entry;
     return entry;
   }
 
@@ -144,9 +154,9 @@ export function createAuditLog(
         outcome: facts.outcome.slice(0, MAX_TEXT),
         ...defined({ why: facts.why?.slice(0, MAX_TEXT) }),
       };
-      const written = turn.then(() => write(short));
-      turn = written.catch(() => {});
-      return written;
+      const writing = turn.then(() => write(short));
+      turn = writing.catch(() => {});
+      return writing;
     },
     async *entries({ newestFirst = false, limit } = {}) {
       const options = defined({ prefix: PREFIX, descending: newestFirst, limit });

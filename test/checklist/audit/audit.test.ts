@@ -166,6 +166,33 @@ describe('the audit in the control table', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 4 });
   });
 
+  test('the audit log continues after the last entry that is there when the control table was set back', async () => {
+    for (let n = 1; n <= 3; n++) await audit.append(facts(n));
+    const second = (await all())[1];
+    await table.remove({ pk: 'audit#fn', sk: 'entry#0000000003' });
+    await table.update({ pk: 'audit#fn', sk: 'head' }, { set: { number: 2, hash: second?.hash } });
+    await audit.append(facts(4));
+    expect((await all()).map(({ number, who }) => `${number} ${who}`)).toEqual(['1 U1', '2 U2', '3 U4']);
+    expect(await audit.verify()).toMatchObject({ ok: true, entries: 3 });
+  });
+
+  test('an audit entry after another one of the same process takes three calls to the control table', async () => {
+    let calls = 0;
+    const counted = <A extends unknown[], R>(call: (...parts: A) => R) => {
+      return (...parts: A) => {
+        calls += 1;
+        return call(...parts);
+      };
+    };
+    const { read, create, update } = table;
+    const counting = { ...table, read: counted(read), create: counted(create), update: counted(update) };
+    const log = createAuditLog(counting, 'fn', ports);
+    await log.append(facts(1));
+    calls = 0;
+    await log.append(facts(2));
+    expect(calls).toBe(3);
+  });
+
   /** The table, whose next calls of this name fail: before they are carried out, or with their answer lost. */
   function failing(name: 'create' | 'update', times: number, when: 'before' | 'after'): ControlTable {
     let left = times;
