@@ -289,7 +289,7 @@ export type TableEvent =
       readonly next: Result<Approval, TableRefusal>;
     }
   /** A job whose process died can be neither continued nor ended, for the same reason for a while. It is looked at further on. */
-  | { readonly kind: 'unsettled'; readonly job: ApprovedJob; readonly fault: Fault }
+  | { readonly kind: 'unsettled'; readonly job: TableJob; readonly fault: Fault }
   /** An older version had set the function's reserved concurrency to 0; what was done about it. */
   | { readonly kind: 'function-released'; readonly released: HeldFunction }
   | { readonly kind: 'function-not-released'; readonly functionName: string; readonly fault: Fault }

@@ -2,7 +2,9 @@ import { TableInUseError, TableUnfinishedError } from '../../backup/errors.ts';
 import type { JobStore } from '../../backup/jobs/job.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
+import { keepNewest } from '../../lib/memory/newest.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
+import { nameOfFault } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { Lease } from '../../state/lease.ts';
 import type { JobResult } from '../contracts/job-result.ts';
@@ -86,6 +88,11 @@ export interface JobDriver<Job extends TableJob = ApprovedJob> {
   ): Promise<Result<T | undefined, TableRefusal>>;
   /** Stops the job between two writes, or before its first one; the job, if this process starts or drives one. */
   stop(by: string): Job | undefined;
+  /**
+   * Decides by `settle` about a job whose process died. @throws its error, after which the caller looks at the job again; each distinct
+   * error that lasts is reported once.
+   */
+  settleLeft<T>(job: Job, settle: () => Promise<Decision<T, Job>>): Promise<Decision<T, Job>>;
   /** Reports how a job ended that another process drove, and forgets the job. */
   reportEnd(job: Job, end: JobEnd): Promise<void>;
   /** Releases the job: another process, or the next start of this one, resumes it. */
@@ -98,6 +105,9 @@ const RETRY_END_MS = 1_000;
 const MAX_END_TRIES = 10;
 /** After so many failures the end is not stored beside the backup: the bucket may be what the job failed on. */
 const MAX_MARK_TRIES = 3;
+/** A job that cannot be settled because of the same error for this long is reported, ms. */
+const UNSETTLED_MS = 60_000;
+const MOST_ERRORS = 20;
 
 /** What a job does first, where it met a fault before it could say so itself. */
 const FIRST_STAGE: Readonly<Record<TableJob['work']['kind'], JobStage>> = {
@@ -298,6 +308,20 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
     }
   }
 
+  /** Why the stored job could not be settled since it last could. */
+  const unsettled = new Map<string, { readonly since: number; isReported: boolean }>();
+
+  /** Counts an error of settling a job, and reports it where it has lasted. */
+  async function noteUnsettled(job: Job, error: unknown): Promise<void> {
+    const fault = ports.readFault(error);
+    const name = `${job.id} ${nameOfFault(fault)}`;
+    const known = unsettled.get(name) ?? { since: clock.now(), isReported: false };
+    unsettled.set(name, known);
+    keepNewest(unsettled, MOST_ERRORS);
+    if (known.isReported || clock.now() - known.since < UNSETTLED_MS) return;
+    known.isReported = await ports.emit({ kind: 'unsettled', job, fault });
+  }
+
   const current = () => (driven && !ended.has(driven.job) ? driven.job : starting?.job);
 
   return {
@@ -322,6 +346,16 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
       if (job)
         askToStop(ports, job.id, by).catch((error) => ports.warn('the stop of a job is not in the bucket', error));
       return job;
+    },
+    async settleLeft(job, settle) {
+      try {
+        const settled = await settle();
+        unsettled.clear();
+        return settled;
+      } catch (error) {
+        await noteUnsettled(job, error);
+        throw error;
+      }
     },
     async reportEnd(job, end) {
       await ports.markEnded(job, end).catch((error) => ports.warn(`the end of job ${job.id} is not marked`, error));

@@ -7,9 +7,7 @@ import { releaseHeldFunction } from '../../backup/jobs/release-held-function.ts'
 import { isDeleted, undoPreparation } from '../../backup/recreate/recreate.ts';
 import type { Clock, Random } from '../../lib/clock.ts';
 import { defined } from '../../lib/defined.ts';
-import { keepNewest } from '../../lib/memory/newest.ts';
 import { type Result, refuse, succeed } from '../../lib/result.ts';
-import { nameOfFault } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { TableClients } from '../../pipeline/whole-table/describe-in-full.ts';
 import { actionOf, optionsOf } from '../contracts/table-action.ts';
@@ -58,9 +56,6 @@ export interface LookForWorkPorts extends TableClients {
 const START_GRACE_MS = 5_000;
 /** How long to wait before a function that could not be released is tried again, ms. */
 const RELEASE_AGAIN_MS = 60_000;
-/** A job that cannot be settled because of the same error for this long is reported, ms. */
-const UNSETTLED_MS = 60_000;
-const MOST_ERRORS = 20;
 
 /**
  * Finds what processes that died left behind, and settles it under the lease, so that nobody works on it any more:
@@ -69,28 +64,11 @@ const MOST_ERRORS = 20;
  * - a job that had started resumes within the time of its approval; later a new request asks to continue it;
  * - an approval whose action had not started ends;
  * - progress that belongs to no job any more is removed.
- *
- * A job that cannot be settled because of an error is looked at again each time, and each distinct error that lasts is reported
- * once.
  */
 export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Promise<void> } {
   const { clock, record, jobs, driver, requests, emit } = ports;
   const now = () => Math.round(clock.now());
   let release: { readonly reported: boolean; readonly againAt: number } = { reported: false, againAt: 0 };
-
-  /** Why the stored job could not be settled since it last could. */
-  const unsettled = new Map<string, { readonly since: number; isReported: boolean }>();
-
-  /** Counts an error of settling a job, and reports it where it has lasted. */
-  async function noteUnsettled(job: ApprovedJob, error: unknown): Promise<void> {
-    const fault = ports.readFault(error);
-    const name = `${job.id} ${nameOfFault(fault)}`;
-    const known = unsettled.get(name) ?? { since: clock.now(), isReported: false };
-    unsettled.set(name, known);
-    keepNewest(unsettled, MOST_ERRORS);
-    if (known.isReported || clock.now() - known.since < UNSETTLED_MS) return;
-    known.isReported = await emit({ kind: 'unsettled', job, fault });
-  }
 
   /** False while an open approval cannot be read: it may continue any job, so no progress is removed. */
   const isEveryApprovalRead = () =>
@@ -126,14 +104,8 @@ export function createWorkFinder(ports: LookForWorkPorts): { lookForWork(): Prom
     for (const { id } of found.unstarted) await endUnstarted(id);
     for (const { id } of found.orphans) await jobs.remove(id);
     if (!found.stored) return { value: undefined };
-    try {
-      const settled = await settleJob(found.stored);
-      unsettled.clear();
-      return settled;
-    } catch (error) {
-      await noteUnsettled(found.stored.job, error);
-      throw error;
-    }
+    const { stored } = found;
+    return driver.settleLeft(stored.job, () => settleJob(stored));
   }
 
   async function releaseFunction(): Promise<void> {

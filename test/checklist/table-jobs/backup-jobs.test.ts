@@ -41,6 +41,8 @@ async function createProcesses(options: { readonly recovery?: boolean } = {}) {
   const clock = createFakeClock();
   const control = createMemoryControlTable();
   const heard: { readonly by: string; readonly event: TableEvent }[] = [];
+  /** The error with which reading a stored stop fails. */
+  const met: { error?: Error | undefined } = {};
 
   /** `dieAt`: the process does nothing any more from its n-th write to the control table or to S3 on. */
   function start(
@@ -96,7 +98,10 @@ async function createProcesses(options: { readonly recovery?: boolean } = {}) {
       },
       readFault: (error) => ({ reason: 'network', message: String(error), fix: 'look' }),
       warn: () => {},
-      storedStop: async () => undefined,
+      async storedStop() {
+        if (met.error) throw met.error;
+        return undefined;
+      },
       storeStop: async () => undefined,
       pollMs: 500,
     });
@@ -124,7 +129,7 @@ async function createProcesses(options: { readonly recovery?: boolean } = {}) {
   async function until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  return { start, standBy, made, kinds, until, heard, clock, control, table };
+  return { start, standBy, made, kinds, until, heard, met, clock, control, table };
 }
 
 const REQUEST = { by: 'U1', location: { channel: 'C1' } };
@@ -188,6 +193,26 @@ describe('a backup whose process dies', () => {
       );
       expect(await made()).toEqual([]);
     }
+  });
+
+  test('is reported once where it can be neither made again nor ended because of the same error for a minute, and is made when it can', async () => {
+    const { start, standBy, heard, met, until, made } = await createProcesses();
+    const doomed = start('doomed', { at: 6, when: 'before' });
+    void doomed.jobs.backup(REQUEST);
+    await until(doomed.isDead);
+    const next = start('next');
+    met.error = new Error('no route to S3');
+    const unsettled = () => heard.flatMap(({ event }) => (event.kind === 'unsettled' ? [event] : []));
+    await standBy(next.jobs, LEASE_MS + 30_000);
+    expect(unsettled()).toEqual([]);
+    await standBy(next.jobs, 3 * 60_000);
+    expect(unsettled()).toMatchObject([
+      { job: { work: { kind: 'backup' } }, fault: { message: expect.stringMatching(/no route/) } },
+    ]);
+    met.error = undefined;
+    await standBy(next.jobs, 4_000);
+    await until(() => heard.some(({ event }) => event.kind === 'finished'));
+    expect(await made()).toHaveLength(1);
   });
 });
 

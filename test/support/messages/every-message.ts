@@ -83,6 +83,7 @@ import { engineReports } from './engine-reports.ts';
 import {
   approvals,
   auditEntry,
+  backupJob,
   blockers,
   checklist,
   diff,
@@ -485,7 +486,8 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
         }),
       ),
     ),
-  unsettledMessage: (worse) => [tables.unsettledMessage(worse({ kind: 'unsettled', job: flushJobToResume, fault }))],
+  unsettledMessage: (worse) =>
+    [flushJobToResume, backupJob].map((job) => tables.unsettledMessage(worse({ kind: 'unsettled', job, fault }))),
   functionMessage: (worse) => [
     tables.functionMessage(worse({ kind: 'function-not-released', functionName: 'F 1', fault })),
     ...(['released', 'changed-since'] as const).map((kind) =>

@@ -39,6 +39,7 @@ export const flushJobToResume: ApprovedJob = {
   ...flushJob(),
   work: { kind: 'flush', backupId: 'b', failedOnly: false, continues: 'a-0' },
 };
+export const backupJob: TableJob = { ...flushJob(), work: { kind: 'backup' } };
 export const interruptions: readonly ResumeRefusal[] = [
   { reason: 'expired', at: NOW },
   { reason: 'changed', changed: [{ name: 'N 1', before: 'B 1', after: 'A 1' }] },

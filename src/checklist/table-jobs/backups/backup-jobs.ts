@@ -114,10 +114,12 @@ export function createBackupJobs(ports: BackupJobsPorts): BackupJobs {
     const stored = await record.read();
     if (!stored) return { value: undefined };
     const { job, stopBy } = stored;
-    const end = stored.end ?? (await endOf(job, stopBy));
-    if (!end) return { drive: job, isResumed: true };
-    await driver.reportEnd(job, end);
-    return { value: undefined };
+    return driver.settleLeft(job, async (): Promise<Decision<undefined, BackupJob>> => {
+      const end = stored.end ?? (await endOf(job, stopBy));
+      if (!end) return { drive: job, isResumed: true };
+      await driver.reportEnd(job, end);
+      return { value: undefined };
+    });
   }
 
   /** How a backup ended whose process died; undefined where it is to be made again. */

@@ -267,7 +267,7 @@ export const unsettledMessage = ({ job, fault }: Extract<TableEvent, { kind: 'un
     fact: `:warning: No process works on ${jobName(job).replace(/^The/, 'the')}, and the bot can neither continue it nor record how it ended: ${describeFault(fault)}.`,
     lines: [
       ...faultLines(fault),
-      'The bot tries again every few seconds. Until it can, a run or another flush or restore may be refused. A stop (`/rescan stop`) holds as soon as it can, unless the job has ended.',
+      `The bot tries again every few seconds. Until it can, ${job.work.kind === 'backup' ? 'another backup, a flush or a restore' : 'a run or another flush or restore'} may be refused. A stop (\`/rescan stop\`) holds as soon as it can, unless the job has ended.`,
       requestedLine(job),
     ],
   });
