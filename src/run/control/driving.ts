@@ -9,6 +9,7 @@ import { isOpen } from '../model/run.ts';
 import { engineOf, type HaltsBefore, type Refusal } from '../model/run-control.ts';
 import type { Person, RunSnapshot, RunState } from '../model/types.ts';
 import { inState, REQUESTS, type RunRecord, sameRequests } from '../store/run-store.ts';
+import type { StateNote } from '../store/state-notes.ts';
 import { type HaltNotes, requestOf } from './halt-notes.ts';
 
 /** A run that this process is about to drive. */
@@ -42,8 +43,8 @@ export interface Driving {
   /** The record of the open run. A closed run that still holds the pipeline releases it. */
   openRecord(): Promise<RunRecord | undefined>;
   snapshotOf(record: RunRecord): Promise<RunSnapshot>;
-  /** The highest fence with which this process drove a run; 0 if it drove none. */
-  knownFence(runId: string): number;
+  /** How far a run was when this process last wrote that into the control table; undefined where it did not drive it. */
+  lastNote(runId: string): StateNote | undefined;
   /** `seen`: the requests that the record had when it was read are removed; later ones stay. */
   takeOver(runId: string, seen?: RunRecord): Promise<TakenOver>;
   /** During `work` a request to halt finds that a run is starting. */
@@ -82,7 +83,7 @@ export function createDriving(
   let driven: DrivenRun | undefined;
   let starting: (Starting & { works: number }) | undefined;
   let endStarting = () => {};
-  const knownFences = new Map<string, number>();
+  const lastNotes = new Map<string, DrivenRun['lastNote']>();
 
   async function takeOver(runId: string, seen?: RunRecord): Promise<TakenOver> {
     const taken = await lease.acquire();
@@ -131,7 +132,7 @@ export function createDriving(
     if (halt) started.halt(halt);
     if (starting?.halt) started.halt(starting.halt);
     driven = started;
-    knownFences.set(started.runId, started.fence);
+    lastNotes.set(started.runId, started.lastNote);
     void started.finished.then(() => {
       if (driven === started) driven = undefined;
     });
@@ -198,7 +199,7 @@ export function createDriving(
 
   return {
     driven: () => driven,
-    knownFence: (runId) => knownFences.get(runId) ?? 0,
+    lastNote: (runId) => lastNotes.get(runId)?.(),
     starting: () => starting,
     async openRecord() {
       const { openRunId } = await store.readOpen();

@@ -12,6 +12,7 @@ import { isActive } from '../model/run.ts';
 import { engineOf } from '../model/run-control.ts';
 import type { RunState } from '../model/types.ts';
 import { FencedError, inState, type RunRecord } from '../store/run-store.ts';
+import { isLater, type StateNote } from '../store/state-notes.ts';
 import type { Driving } from './driving.ts';
 import type { Halting } from './halting.ts';
 
@@ -67,11 +68,11 @@ export function createStandbyCheck(
   }
 
   /** The control table went back behind what this process wrote: nothing is resumed before a person has looked. */
-  async function pauseSetBack(record: RunRecord): Promise<void> {
+  async function pauseSetBack(record: RunRecord, { fence: known }: StateNote): Promise<void> {
     const { runId, state } = record;
     const fault = setBackFault(runId, true);
     const paused: RunState = { kind: 'paused', because: { kind: 'fault', fault } };
-    const fence = driving.knownFence(runId) + 1;
+    const fence = Math.max(known, record.fence) + 1;
     await store.change(
       runId,
       { set: { state: paused, unannounced: true, fence, driveId: randomUUID() } },
@@ -103,7 +104,8 @@ export function createStandbyCheck(
     // A plan that holds the pipeline: the process that was starting it died.
     const mayNeedDriver = kind === 'running' || kind === 'planned' || (kind === 'interrupted' && rules.autoResume);
     if (!mayNeedDriver) return announceIfDue(record.runId);
-    if (record.fence < driving.knownFence(record.runId)) return pauseSetBack(record);
+    const known = driving.lastNote(record.runId);
+    if (known && isSetBack(record, known)) return pauseSetBack(record, known);
     const taken = await driving.takeOver(record.runId);
     if ('holder' in taken || shutdown.aborted) return;
     try {
@@ -133,6 +135,10 @@ export function createStandbyCheck(
 
 /** A run on Step Functions continues there while no process drives it: it is not interrupted. */
 const isRemote = ({ plan }: RunRecord): boolean => engineOf(plan) === 'step-functions';
+
+/** Whether the control table has an earlier state of a run than this process wrote last. A later fence is of another process. */
+const isSetBack = (record: RunRecord, written: StateNote): boolean =>
+  record.fence < written.fence || (record.fence === written.fence && isLater(written, record));
 
 const isUnannounced = ({ unannounced, state }: RunRecord): boolean =>
   unannounced === true && !isActive(state) && state.kind !== 'planned';

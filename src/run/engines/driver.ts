@@ -17,7 +17,7 @@ import {
   type RunRecord,
   type RunStore,
 } from '../store/run-store.ts';
-import { createProgressNotes, type StateNotes } from '../store/state-notes.ts';
+import { createProgressNotes, type StateNote, type StateNotes } from '../store/state-notes.ts';
 import { announceEnd, emitEnd, noteState } from './announce-end.ts';
 import type { Drive, Engine, LoopPorts } from './engine.ts';
 import { driveWith } from './loop.ts';
@@ -76,6 +76,8 @@ export interface DrivenRun {
   halt(halt: Halt, place?: Promise<HaltPlace | undefined>): void;
   /** The run as it ended, from the moment its last state could not be saved until it is; undefined before and after. */
   readonly unsavedEnd: () => RunSnapshot | undefined;
+  /** How far the run was when this process last wrote that into the control table. */
+  readonly lastNote: () => StateNote;
   /** Resolves when the run's last state is on record and announced. */
   readonly finished: Promise<void>;
 }
@@ -131,9 +133,8 @@ export async function driveRun(
     });
 
   const resumedFence = isFresh ? fence : (record.resumedFence ?? 0);
-  const notes = createProgressNotes(ports.stateNotes, { runId, fence, resumedFence }, clock);
   // After a person's decision, whatever was noted before does not count any more.
-  notes.note(run);
+  const notes = createProgressNotes(ports.stateNotes, { runId, fence, resumedFence }, run, clock);
 
   async function save(set: Record<string, unknown>, checkpoint: Checkpoint, remove?: string[]): Promise<void> {
     const change = defined({ set: { ...set, checkpoint: encodeCheckpoint(checkpoint) }, remove });
@@ -280,7 +281,9 @@ export async function driveRun(
     if (last.kind === 'shutdown') notes.note(run);
     await notes.written();
     try {
-      if (last.kind === 'completed') await store.releasePipeline(runId);
+      // Where that fails, the next look for an open run does it: people hear of the end all the same.
+      if (last.kind === 'completed')
+        await store.releasePipeline(runId).catch((error) => ports.warn(`run ${runId} still has the pipeline`, error));
       if (last.kind !== 'shutdown')
         await removeStored().catch((error) => ports.warn('a stored stop was not removed', error));
       // Under the lease: a process that finds an end which is not announced, and nobody at work, announces it.
@@ -372,7 +375,7 @@ export async function driveRun(
   }
 
   const finished = finish().catch((error) => ports.warn(`run ${runId} ended, but its last state was not saved`, error));
-  return { runId, fence, drive: driving, halt, unsavedEnd: () => unsavedEnd, finished };
+  return { runId, fence, drive: driving, halt, unsavedEnd: () => unsavedEnd, lastNote: notes.latest, finished };
 }
 
 /**

@@ -77,26 +77,35 @@ export function createStateNotes(
 /** How often the progress of a run is noted. */
 const PROGRESS_MS = 15_000;
 
-/** The notes of one drive that say that the run is running and how far it is. They are written one after the other. */
+/**
+ * The notes of one drive that say that the run is running and how far it is. They are written one after the other; the first one says
+ * how far it is at its beginning.
+ */
 export function createProgressNotes(
   notes: Pick<StateNotes, 'put'>,
   drive: { readonly runId: string; readonly fence: number; readonly resumedFence: number },
+  begun: { readonly progress: Progress },
   clock: Pick<Clock, 'now'>,
 ) {
   const { runId, fence, resumedFence } = drive;
   let notedAt = clock.now();
   let writing = Promise.resolve();
+  let latest: StateNote;
   /** `progress` must be in a checkpoint that the control table has: a note must never be ahead of the table. */
-  function note({ progress }: { readonly progress: Progress }): void {
+  function note({ progress }: { readonly progress: Progress }, isDue = true): void {
+    const known: StateNote = { fence, state: 'running', resumedFence, done: doneCount(progress) };
+    latest = known;
+    if (!isDue) return;
     notedAt = clock.now();
-    const done = doneCount(progress);
-    writing = writing.then(() => notes.put(runId, { fence, state: 'running', resumedFence, done }));
+    writing = writing.then(() => notes.put(runId, known));
   }
+  note(begun);
   return {
     note,
-    noteIfDue(checkpoint: { readonly progress: Progress }): void {
-      if (clock.now() >= notedAt + PROGRESS_MS) note(checkpoint);
-    },
+    noteIfDue: (checkpoint: { readonly progress: Progress }): void =>
+      note(checkpoint, clock.now() >= notedAt + PROGRESS_MS),
+    /** The last note, also where it was not due and is in no bucket. */
+    latest: () => latest,
     /** Resolves when the last note is written, or S3 did not store it in time. */
     written: () => writing,
   };

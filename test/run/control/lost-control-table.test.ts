@@ -148,6 +148,33 @@ describe.each(['local', 'step-functions'] as const)(
   },
 );
 
+test('a copy that lost its lease does not continue a run whose record is put back to an earlier state with the same fence', async () => {
+  const earlier = await entries();
+  await rig.untilDone(driver, doneOf(await driver.runs.current()) + 5);
+  const lease = (await entries()).find(({ sk }) => sk?.S === 'lease');
+  await put({ ...lease, holder: { S: 'nonsense' } });
+  await driver.listensTo('interrupted');
+  await restore(earlier);
+  driver.runs.standBy();
+  await pausesWith(/has an earlier state of r-/);
+  value(await rig.during(driver.runs.resume('U1')));
+  await driver.listensTo('completed');
+});
+
+test('a run completes, and is not continued after a restore, also where the entry of the open run is damaged at its end', async () => {
+  const earlier = await entries();
+  const open = earlier.find(({ sk }) => sk?.S === 'open-run');
+  await put({ ...open, stateFormat: { N: '99' } });
+  await driver.listensTo('completed');
+  await restore(earlier);
+  driver.runs.standBy();
+  const { snapshot } = await driver.listensTo('paused');
+  expect(snapshot.state).toMatchObject({
+    because: { kind: 'fault', fault: { message: expect.stringMatching(/has an earlier state of r-/) } },
+  });
+  expect((await rig.invocations()).total).toBe(60);
+});
+
 test('a run that a person resumed after a restore of the control table is resumed by itself after a crash', async () => {
   const earlier = await entries();
   await driver.listensTo('completed');

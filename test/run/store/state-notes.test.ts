@@ -47,12 +47,12 @@ test('the progress is noted every 15 s, one note after the other, with the count
     begun.push(done);
     return new Promise<void>((resolve) => void written.push(resolve));
   };
-  const notes = createProgressNotes({ put }, { runId: 'r-1', fence: 2, resumedFence: 1 }, clock);
   const progress = progressOf(0);
-  notes.note({ progress });
+  const notes = createProgressNotes({ put }, { runId: 'r-1', fence: 2, resumedFence: 1 }, { progress }, clock);
   await clock.advance(14_999);
   progress.lowWater = 5;
   notes.noteIfDue({ progress });
+  expect(notes.latest()).toEqual({ fence: 2, state: 'running', resumedFence: 1, done: 5 });
   await clock.advance(1);
   progress.lowWater = 6;
   notes.noteIfDue({ progress });
