@@ -276,7 +276,11 @@ export async function driveRun(
     });
     signals.end();
     unsavedEnd = undefined;
-    if (saved === 'given-up') return lease.release();
+    if (saved === 'given-up') {
+      // Its record was gone or of another time. Where it comes back with this fence, it lacks what this process knows.
+      notes.keep(run);
+      return lease.release();
+    }
     advance(run, { kind: 'halt-write-ended', ok: true, now: clock.now() });
     if (last.kind === 'shutdown') notes.note(run);
     await notes.written();
@@ -319,9 +323,8 @@ export async function driveRun(
   }
 
   /**
-   * Repeats until the state is on record. The fence keeps it from overwriting what another copy of the bot did
-   * meanwhile. If the first attempt fails the end is announced at once, as not saved yet: people must not wait until
-   * the fault is over.
+   * Repeats until the state is on record. The fence keeps it from overwriting what another copy of the bot did meanwhile. If the
+   * first attempt fails the end is announced at once, as not saved yet: people must not wait until the fault is over.
    */
   async function saveLastState(
     announceEarly: (halt: Halt, error: unknown) => Promise<unknown>,
@@ -344,9 +347,9 @@ export async function driveRun(
   }
 
   /**
-   * The lease was lost. If another copy of the bot took over, that copy announces it. If the control table cannot be
-   * read, this copy announces the interruption: the record still says `running`, so the run resumes when the table can
-   * be read again. If the table went back to an earlier state, nobody resumes the run before a person has looked.
+   * The lease was lost. If another copy of the bot took over, that copy announces it. If the control table cannot be read, this copy
+   * announces the interruption: the record still says `running`, so the run resumes when the table can be read again. If the table
+   * went back to an earlier state, nobody resumes the run before a person has looked.
    */
   async function announceLost(leftInFlight: number): Promise<void> {
     const record = await store.read(runId).catch(() => 'unknown' as const);

@@ -92,19 +92,21 @@ export function createProgressNotes(
   let writing = Promise.resolve();
   let latest: StateNote;
   /** `progress` must be in a checkpoint that the control table has: a note must never be ahead of the table. */
-  function note({ progress }: { readonly progress: Progress }, isDue = true): void {
+  function note({ progress }: { readonly progress: Progress }, isWritten = true): void {
     const known: StateNote = { fence, state: 'running', resumedFence, done: doneCount(progress) };
     latest = known;
-    if (!isDue) return;
+    if (!isWritten) return;
     notedAt = clock.now();
     writing = writing.then(() => notes.put(runId, known));
   }
   note(begun);
   return {
-    note,
+    note: (run: { readonly progress: Progress }): void => note(run),
     noteIfDue: (checkpoint: { readonly progress: Progress }): void =>
       note(checkpoint, clock.now() >= notedAt + PROGRESS_MS),
-    /** The last note, also where it was not due and is in no bucket. */
+    /** Keeps how far the run is for `latest`, and writes nothing. */
+    keep: (run: { readonly progress: Progress }): void => note(run, false),
+    /** The last note, also where it was not written. */
     latest: () => latest,
     /** Resolves when the last note is written, or S3 did not store it in time. */
     written: () => writing,

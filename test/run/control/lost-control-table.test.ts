@@ -161,6 +161,23 @@ test('a copy that lost its lease does not continue a run whose record is put bac
   await driver.listensTo('completed');
 });
 
+test('a run whose record is put back to an earlier state, after it was unreadable and gone, says so', async () => {
+  const earlier = await entries();
+  const record = earlier.find(isRecord);
+  await put({ ...record, plan: { S: 'nonsense' } });
+  const { snapshot } = await driver.listensTo('paused');
+  await remove(isRecord);
+  await rig.pass(2_000);
+  await restore(earlier);
+  driver.runs.standBy();
+  await rig.until(async () => ((await driver.runs.current())?.state.kind === 'paused' ? true : undefined));
+  const after = await driver.runs.current();
+  expect(doneOf(after)).toBeLessThan(doneOf(snapshot));
+  expect(after?.state).toMatchObject({
+    because: { kind: 'fault', fault: { message: expect.stringMatching(/has an earlier state of r-/) } },
+  });
+});
+
 test('a run completes, and is not continued after a restore, also where the entry of the open run is damaged at its end', async () => {
   const earlier = await entries();
   const open = earlier.find(({ sk }) => sk?.S === 'open-run');
