@@ -165,9 +165,9 @@ test.each(FULL ? CASES : CASES.slice(0, 1))(
         const unexpected = said.filter((text) => /Unexpected error/.test(text));
         expect(unexpected, how).toEqual([]);
         await damage.end(round, control, before);
-        // The bot decides within a lease whether it continues a run that the table says is running.
-        await until('no run is running', async () =>
-          (await control.entries()).every(({ stateKind }) => stateKind?.S !== 'running'),
+        // The bot decides within a lease whether it continues what is in progress by the table.
+        await until('no run and no table job is in progress', async () =>
+          (await control.entries()).every(({ sk, stateKind }) => stateKind?.S !== 'running' && sk?.S !== 'table-job'),
         );
         await round.play({ ...restore, spanMs: 0 }, seededRandom(seed), undisturbed);
         await round.play({ ...run, spanMs: 0 }, seededRandom(seed), undisturbed);
