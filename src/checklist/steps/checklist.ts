@@ -72,8 +72,6 @@ export interface Checklist extends TableJobRecorder {
   ): Promise<void>;
   /** Removes a proof that no longer holds. */
   disprove(of: 'logging' | 'sample'): Promise<void>;
-  /** The table keeps its records in this rescan, so a start needs no flush. */
-  keepRecords(by: string): Promise<void>;
   /** Overrides the preconditions of a step that are unmet now, and no others. In the audit log before it applies. */
   override(step: OverridableStep, by: string, reason: string): Promise<Result<Override, OverrideRefusal>>;
   /** The scope of the open checklist; undefined where it covers everything. */
@@ -113,6 +111,25 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     if (run?.state.kind !== 'completed' || run.isPartial || !isOf(open, run)) return open;
     await closeWithRun(open, run);
     return;
+  }
+
+  /** Notes in the open checklist that it has this run, and whether the table keeps its records. */
+  async function noteRun(
+    { id, runIds, kept }: ChecklistRecord,
+    { runId, startedBy, keepsRecords }: RunSnapshot,
+  ): Promise<void> {
+    const isKept = keepsRecords && !kept;
+    if (isKept)
+      audit.enqueue({
+        who: startedBy,
+        what: `checklist ${id}`,
+        outcome: 'changed: no flush, the table keeps its records',
+      });
+    if (isKept || !runIds.includes(runId))
+      await store.update(id, {
+        runIds: [...new Set([...runIds, runId])],
+        ...(isKept && { kept: { by: startedBy, at: now() } }),
+      });
   }
 
   async function closeWithRun(open: ChecklistRecord, run: RunSnapshot): Promise<void> {
@@ -192,11 +209,6 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     },
     prove: (of, proof) => store.setProof(of, { ...proof, at: now() }),
     disprove: (of) => store.removeProof(of),
-    async keepRecords(by) {
-      const { id } = await ensureOpen(by);
-      audit.enqueue({ who: by, what: `checklist ${id}`, outcome: 'changed: no flush, the table keeps its records' });
-      await store.update(id, { kept: { by, at: now() } });
-    },
     async override(step, by, reason) {
       const before = await openRecord();
       const unread: Fault[] = [];
@@ -250,9 +262,12 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     async onRunEvent({ kind, snapshot }) {
       // A run over a part of the images is no rescan: it neither opens nor closes a checklist.
       if (snapshot.isPartial) return;
-      if (kind === 'started') {
-        const open = await store.ensureOpen(snapshot.startedBy, snapshot.startedAt ?? clock.now());
-        await store.update(open.id, { runIds: [...open.runIds, snapshot.runId] });
+      if (kind === 'started')
+        await noteRun(await store.ensureOpen(snapshot.startedBy, snapshot.startedAt ?? clock.now()), snapshot);
+      // The process that started it may have died before it noted that.
+      if (kind === 'resumed') {
+        const open = await store.open();
+        if (open && isOf(open, snapshot)) await noteRun(open, snapshot);
       }
       if (kind !== 'completed') return;
       const open = await store.open();

@@ -17,7 +17,7 @@ const MAX_PLAN_AGE_MS = 24 * 60 * 60_000;
 /** See StartControl for the guarantees. */
 export function createStartControl(
   runs: Pick<RunControl, 'plan' | 'readPlan' | 'start' | 'resume' | 'current' | 'knownHalts'>,
-  checklist: Pick<Checklist, 'preconditions' | 'keepRecords' | 'scope'>,
+  checklist: Pick<Checklist, 'preconditions' | 'scope'>,
   audit: Pick<AuditWriter, 'record'>,
   scopes: Pick<ScopeManifests, 'images'>,
   clock: Pick<Clock, 'now'>,
@@ -61,7 +61,7 @@ export function createStartControl(
       if (run?.startedAt !== undefined && run.startedAt > plan.plannedAt && run.runId !== runId)
         return refuse({ reason: 'retry-stale', run });
       const keep = plan.keep ?? false;
-      const started = await whenMet('start', keep, async () => {
+      return whenMet('start', keep, async () => {
         const kept = keep ? ', the table keeps its records' : '';
         try {
           await audit.record({
@@ -75,8 +75,6 @@ export function createStartControl(
         }
         return runs.start(runId, by, options);
       });
-      if (started.ok && keep && !started.value.isPartial) await checklist.keepRecords(by);
-      return started;
     },
     async resume(by, since = runs.knownHalts()) {
       const resumed = await whenMet('resume', false, () => runs.resume(by, since));

@@ -68,6 +68,7 @@ async function readRun(
       entriesAtStart: record.entriesAtStart,
       // A run over the scope of its checklist is all that the checklist asks for.
       isPartial: isWhole(selection) || selection.scope !== undefined ? undefined : (true as const),
+      keepsRecords: record.plan.keep ? (true as const) : undefined,
       canary: record.plan.canary,
       engine: record.plan.engine === 'step-functions' ? record.plan.engine : undefined,
     }),

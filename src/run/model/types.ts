@@ -169,6 +169,8 @@ export interface RunSnapshot {
   readonly runId: string;
   /** The run processes only some of the images (a prefix, a limit, a sample). */
   readonly isPartial?: true;
+  /** The table keeps the records that it had: no flush came before. */
+  readonly keepsRecords?: true;
   /** Absent: the local engine. */
   readonly engine?: 'step-functions';
   readonly state: RunState;

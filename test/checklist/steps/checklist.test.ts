@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ChecklistPorts } from '../../../src/checklist/steps/checklist.ts';
+import type { RunSnapshot } from '../../../src/run/model/types.ts';
 import { checklistMessage, historyLine } from '../../../src/slack/messages/checklist/checklist-message.ts';
 import { runSnapshot } from '../../support/memory/scripted-run-control.ts';
 import { flushApproval, flushJob } from '../../support/messages/table-builders.ts';
-import { audit, backup, clock, flushed, freshForEachTest, open, store, table } from './checklist-rig.ts';
+import { audit, backup, clock, flushed, freshForEachTest, open, stepOf, store, table } from './checklist-rig.ts';
 
 freshForEachTest();
 
@@ -58,6 +59,38 @@ describe('a checklist', () => {
     );
     const lines = (await checklist.history(1)).map((entry) => historyLine(entry, clock.now()));
     expect(lines).toEqual([expect.stringContaining('failed with Rescan r-0007 (Rescan every image)')]);
+  });
+
+  test.each(['started', 'resumed'] as const)(
+    'a checklist notes once that its run keeps the records of the table, by the event %s',
+    async (kind) => {
+      const checklist = open();
+      await checklist.ensureOpen('U1');
+      const snapshot = runSnapshot({ runId: 'r-7', keepsRecords: true, startedAt: clock.now(), startedBy: 'U2' });
+      const resumed = { kind: 'resumed', snapshot, repeating: 0, rerunning: 0, from: 'interrupted' } as const;
+      await checklist.onRunEvent(kind === 'resumed' ? resumed : { kind: 'started', snapshot, hasLiveMessage: true });
+      await checklist.onRunEvent(resumed);
+      expect(await stepOf(checklist, 'flush')).toMatchObject({ state: 'skipped', because: 'keep', by: 'U2' });
+      expect((await store.open())?.runIds).toEqual(['r-7']);
+      const noted = audit.written.filter(({ outcome }) => outcome.includes('the table keeps its records'));
+      expect(noted).toMatchObject([{ who: 'U2', what: 'checklist c-0001' }]);
+    },
+  );
+
+  test('a checklist notes nothing of a resumed run that began before it, or has only a part of the images', async () => {
+    const checklist = open();
+    const of = (change: Partial<RunSnapshot>) =>
+      checklist.onRunEvent({
+        ...{ kind: 'resumed', repeating: 0, rerunning: 0, from: 'paused' },
+        snapshot: runSnapshot({ runId: 'r-7', keepsRecords: true, startedAt: clock.now() - 1, ...change }),
+      });
+    await of({});
+    expect(await checklist.openId()).toBeUndefined();
+    await checklist.ensureOpen('U1');
+    await of({});
+    await of({ startedAt: clock.now(), isPartial: true });
+    expect(await store.open()).toMatchObject({ runIds: [] });
+    expect((await store.open())?.kept).toBeUndefined();
   });
 
   test('a run over a part of the images neither opens nor closes a checklist', async () => {

@@ -20,7 +20,6 @@ const unmet = [{ reason: 'not-flushed', fix: 'flush' }] as const;
 
 let runs: ScriptedRunControl;
 let asked: { step: string; keep: boolean | undefined }[];
-let kept: string[];
 let audit: MemoryAudit;
 let flushed: boolean;
 /** The scope of the checklist. */
@@ -31,7 +30,6 @@ async function* imagesOf(id: string) {
 beforeEach(() => {
   runs = createScriptedRunControl();
   asked = [];
-  kept = [];
   audit = createMemoryAudit();
   flushed = false;
   scope = undefined;
@@ -39,13 +37,7 @@ beforeEach(() => {
 
 /** The run control stores `keep` of a plan; here it is an argument. */
 function startsWith(
-  change: {
-    planKeep?: boolean;
-    isPartial?: boolean;
-    isRetry?: boolean;
-    lastRun?: RunSnapshot;
-    planAgeMs?: number;
-  } = {},
+  change: { planKeep?: boolean; isRetry?: boolean; lastRun?: RunSnapshot; planAgeMs?: number } = {},
 ): StartControl {
   return createStartControl(
     {
@@ -60,10 +52,7 @@ function startsWith(
           }
         );
       },
-      async start(...request) {
-        const started = await runs.start(...request);
-        return started.ok && change.isPartial ? { ok: true, value: { ...started.value, isPartial: true } } : started;
-      },
+      start: runs.start,
       resume: runs.resume,
       knownHalts: runs.knownHalts,
       current: async () => change.lastRun,
@@ -74,9 +63,6 @@ function startsWith(
         return flushed || keep
           ? { kind: 'pass', overridden: [] }
           : { kind: 'refuse', unmet: [...unmet], overridden: [] };
-      },
-      async keepRecords(by) {
-        kept.push(by);
       },
       scope: async () => scope,
     },
@@ -100,13 +86,12 @@ describe('a run', () => {
     expect(planned).toMatchObject({ ok: true, value: { runId: 'r-0142' } });
     expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
     expect(runs.calls).toEqual(['plan by U1', 'start r-0142 by U1']);
-    expect(kept).toEqual([]);
   });
 
   test('a retry is not started when another run was started after it was planned', async () => {
     const { plannedAt } = runPlan();
     const lastRun = (at: number) => runSnapshot({ runId: 'r-0143', startedAt: plannedAt + at });
-    const about = { planKeep: true, isPartial: true };
+    const about = { planKeep: true };
     const start = async (change: Parameters<typeof startsWith>[0]) => {
       runs = createScriptedRunControl();
       const starts = startsWith({ ...about, ...change });
@@ -142,12 +127,10 @@ describe('a run', () => {
     expect(runs.calls).toEqual(['plan by U1']);
   });
 
-  test('a run with keep needs no flush, and its checklist keeps the records once it starts', async () => {
+  test('a run with keep needs no flush', async () => {
     const starts = startsWith({ planKeep: true });
     expect(await starts.plan({ ...REQUEST, keep: true })).toMatchObject({ ok: true });
-    expect(kept).toEqual([]);
     expect(await starts.start('r-0142', 'U2', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
-    expect(kept).toEqual(['U2']);
     expect(asked).toEqual([
       { step: 'start', keep: true },
       { step: 'start', keep: true },
@@ -158,26 +141,6 @@ describe('a run', () => {
     const starts = startsWith({ planKeep: false });
     await starts.plan({ ...REQUEST, keep: true });
     expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toEqual(refusal);
-    expect(kept).toEqual([]);
-  });
-
-  test('a run over a part of the images does not skip the flush of the checklist', async () => {
-    const starts = startsWith({ planKeep: true, isPartial: true });
-    await starts.plan({ ...REQUEST, keep: true });
-    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({ ok: true });
-    expect(kept).toEqual([]);
-  });
-
-  test('a start that is refused does not skip the flush', async () => {
-    const paused = { kind: 'paused', because: { kind: 'person', by: 'U9' } } as const;
-    runs = createScriptedRunControl({ firstRun: runSnapshot({ runId: 'r-0001', state: paused }) });
-    const starts = startsWith({ planKeep: true });
-    await starts.plan({ ...REQUEST, keep: true });
-    expect(await starts.start('r-0142', 'U1', { location: { channel: 'C1' } })).toMatchObject({
-      ok: false,
-      refusal: { reason: 'run-open' },
-    });
-    expect(kept).toEqual([]);
   });
 
   test('the start of a run whose plan is gone is refused by the run control', async () => {

@@ -20,7 +20,6 @@ beforeEach(async () => {
         await rig.clock.sleep(CHECK_MS);
         return { kind: 'pass', overridden: [] };
       },
-      keepRecords: async () => {},
       scope: async () => undefined,
     },
     createMemoryAudit(),

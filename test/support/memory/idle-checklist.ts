@@ -30,7 +30,6 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
     begin: async () => ({ end: async () => {} }),
     prove: async () => {},
     disprove: async () => {},
-    keepRecords: async () => {},
     override: async () => ({ ok: false, refusal: { reason: 'already-met' } }),
     scope: async () => undefined,
     whyScopeIsFixed: async () => undefined,

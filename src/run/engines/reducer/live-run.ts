@@ -41,6 +41,7 @@ export interface RunTerms {
   readonly engine?: 'step-functions';
   /** Only some of the images. */
   readonly isPartial?: true;
+  readonly keepsRecords?: true;
 }
 
 export interface RunRules {

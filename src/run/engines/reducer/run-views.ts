@@ -131,6 +131,7 @@ export function takeSnapshot(run: LiveRun, state: RunState, now: number): RunSna
   return defined({
     runId: terms.runId,
     isPartial: terms.isPartial,
+    keepsRecords: terms.keepsRecords,
     engine: terms.engine,
     state,
     rows: state.kind === 'running' ? rowsView(run) : undefined,
