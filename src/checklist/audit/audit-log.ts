@@ -81,6 +81,7 @@ export class AuditUnreadableError extends Error {
 export type AuditCheck = ChainCheck & { readonly anchors?: number };
 
 const headSchema = z.object({ number: z.number(), hash: z.string() });
+type Link = Pick<AuditEntry, 'number' | 'hash'>;
 const MAX_TEXT = 2_000;
 const PREFIX = 'entry#';
 
@@ -97,7 +98,7 @@ export function createAuditLog(
   let tried: { readonly id: string; readonly number: number } | undefined;
 
   /** The entry that this process wrote last. */
-  let written: AuditEntry | undefined;
+  let written: Link | undefined;
 
   const read = (number: number) => readParsed(table, entryKey(number), auditEntrySchema);
   const readHead = () => readParsed(table, headKey, headSchema);
@@ -109,12 +110,23 @@ export function createAuditLog(
     return found?.id === id ? found : undefined;
   }
 
-  /** The last entry that this process knows and that is still there; it may be behind. */
-  async function knownLast(): Promise<Pick<AuditEntry, 'number' | 'hash'> | undefined> {
-    // A control table that was set back does not have what this process wrote.
-    if (written && (await read(written.number))?.hash === written.hash) return written;
-    const noted = await readHead();
-    return noted && ((await read(noted.number)) ?? noted);
+  /** The last entry by the head, which may be behind after a crash or while another process writes. */
+  async function lastFromHead(): Promise<Link | undefined> {
+    const head = await readHead();
+    let last = head && { number: head.number, hash: (await read(head.number))?.hash ?? head.hash };
+    // By its key: somebody may have changed the number in an entry.
+    for (let number = (last?.number ?? 0) + 1; ; number += 1) {
+      const next = await read(number);
+      if (!next) return last;
+      last = { number, hash: next.hash };
+    }
+  }
+
+  /** The entry that this process wrote last, or else the last one; others may have written more. */
+  async function knownLast(): Promise<Link | undefined> {
+    // A control table that was set back does not have it. It is not parsed: a damaged entry must not keep others from being written.
+    const found = written && (await table.read(entryKey(written.number)));
+    return found && found.hash === written?.hash ? written : lastFromHead();
   }
 
   async function add(facts: AuditFacts): Promise<AuditEntry> {
@@ -126,8 +138,7 @@ export function createAuditLog(
       // Another process wrote this number, or our own write succeeded and its reply was lost: id and hash show which.
       const found = await read(entry.number);
       if (found?.hash === entry.hash && found.id === entry.id) return entry;
-      last = await knownLast();
-      for (let next = found; next; next = await read(next.number + 1)) last = next;
+      last = await lastFromHead();
     }
   }
 

@@ -76,7 +76,8 @@ export function createStandbyCheck(
     await store.change(
       runId,
       { set: { state: paused, unannounced: true, fence, driveId: randomUUID() } },
-      inState(state.kind),
+      // Not where another process has taken it over meanwhile: its fence may be the same as this one.
+      { ...inState(state.kind), equals: { fence: record.fence } },
     );
   }
 

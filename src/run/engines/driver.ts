@@ -132,8 +132,8 @@ export async function driveRun(
       throw error;
     });
 
-  const resumedFence = isFresh ? fence : (record.resumedFence ?? 0);
-  // After a person's decision, whatever was noted before does not count any more.
+  // Not `fence`: the process that a person asked for the start may have died. What was noted before that does not count any more.
+  const { resumedFence = 0 } = record;
   const notes = createProgressNotes(ports.stateNotes, { runId, fence, resumedFence }, run, clock);
 
   async function save(set: Record<string, unknown>, checkpoint: Checkpoint, remove?: string[]): Promise<void> {

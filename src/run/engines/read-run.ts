@@ -1,7 +1,7 @@
 import { defined } from '../../lib/defined.ts';
 import type { RunSnapshot, RunState } from '../model/types.ts';
 import { closedBreaker } from '../rules/breaker.ts';
-import { decodeCheckpoint, isDone } from '../store/checkpoint.ts';
+import { CheckpointError, decodeCheckpoint, isDone } from '../store/checkpoint.ts';
 import { generationOf, machineLane, seqOf } from '../store/lanes.ts';
 import { isWhole } from '../store/run-chain.ts';
 import type { JournalChunk, RunRecord, RunStore } from '../store/run-store.ts';
@@ -98,13 +98,21 @@ async function watchCanary(run: LiveRun, store: RunStore): Promise<LiveRun> {
   return draft;
 }
 
-/** The snapshot of a run that this process does not drive. */
+/**
+ * The snapshot of a run that this process does not drive. Where its checkpoint cannot be read, it has what the journal says: people can
+ * see and stop such a run, and only driving it fails.
+ */
 export async function readSnapshot(
   record: RunRecord,
   store: RunStore,
   rules: RunRules,
   now: number,
 ): Promise<RunSnapshot> {
-  const run = await readRun(record, store, rules, now, { fresh: false, pages: PAGES_FOR_A_SNAPSHOT });
+  const read = (from: RunRecord) => readRun(from, store, rules, now, { fresh: false, pages: PAGES_FOR_A_SNAPSHOT });
+  const run = await read(record).catch((error: unknown) => {
+    if (!(error instanceof CheckpointError)) throw error;
+    const { checkpoint: _, ...rest } = record;
+    return read(rest);
+  });
   return { ...takeSnapshot(run, record.state, now), ...defined({ endedAt: record.endedAt }) };
 }

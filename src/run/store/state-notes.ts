@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { parseJson } from '../../lib/json.ts';
 import { asFaultError } from '../../pipeline/aws.ts';
 import type { ManifestLocation } from '../plan/manifest.ts';
-import { decodeCheckpoint, doneCount, type Progress } from './checkpoint.ts';
+import { CheckpointError, decodeCheckpoint, doneCount, type Progress } from './checkpoint.ts';
 import type { RunRecord } from './run-store.ts';
 
 /** What the process wrote that had the run last: it drives it (`running`), or the run halted. */
@@ -127,7 +127,17 @@ export function isLater(
   if (note.state !== 'running') return note.fence >= resumedFence;
   const { resumedFence: noted = note.fence, done = 0 } = note;
   // A person's resume may have images processed again, so only counts since the same resume are compared.
-  return noted > resumedFence || (noted === resumedFence && done > doneOnRecord(record));
+  return noted > resumedFence || (noted === resumedFence && done > readableDone(record));
+}
+
+/** As `doneOnRecord`; no number is later than a checkpoint that cannot be read: whoever resumes the run reports what is wrong with it. */
+function readableDone(record: Pick<RunRecord, 'checkpoint'>): number {
+  try {
+    return doneOnRecord(record);
+  } catch (error) {
+    if (error instanceof CheckpointError) return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 }
 
 /** How many images have an outcome in the checkpoint of the record. */

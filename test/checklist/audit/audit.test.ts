@@ -176,7 +176,18 @@ describe('the audit in the control table', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, entries: 3 });
   });
 
-  test('an audit entry after another one of the same process takes three calls to the control table', async () => {
+  test('the audit log goes on after an entry that was damaged, and after one whose number was changed', async () => {
+    const other = createAuditLog(table, 'fn', ports);
+    await audit.append(facts(1));
+    for (let n = 2; n <= 5; n++) await other.append(facts(n));
+    await table.update({ pk: 'audit#fn', sk: 'entry#0000000001' }, { set: { hash: 5 } });
+    expect((await audit.append(facts(6))).number).toBe(6);
+    await table.update({ pk: 'audit#fn', sk: 'entry#0000000005' }, { set: { number: 2 } });
+    await table.update({ pk: 'audit#fn', sk: 'head' }, { set: { number: 3 } });
+    expect((await createAuditLog(table, 'fn', ports).append(facts(7))).number).toBe(7);
+  });
+
+  test('an audit entry takes three calls to the control table after another one of its process, and eight after many of others', async () => {
     let calls = 0;
     const counted = <A extends unknown[], R>(call: (...parts: A) => R) => {
       return (...parts: A) => {
@@ -191,6 +202,11 @@ describe('the audit in the control table', () => {
     calls = 0;
     await log.append(facts(2));
     expect(calls).toBe(3);
+    for (let n = 3; n <= 40; n++) await audit.append(facts(n));
+    calls = 0;
+    await log.append(facts(41));
+    expect(calls).toBe(8);
+    expect(await audit.verify()).toMatchObject({ ok: true, entries: 41 });
   });
 
   /** The table, whose next calls of this name fail: before they are carried out, or with their answer lost. */

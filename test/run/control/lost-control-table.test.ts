@@ -178,6 +178,38 @@ test('a run whose record is put back to an earlier state, after it was unreadabl
   });
 });
 
+test('a copy that finds a run set back does not pause it when another copy has taken it over meanwhile', async () => {
+  const earlier = await entries();
+  await rig.untilDone(driver, doneOf(await driver.runs.current()) + 5);
+  const lease = (await entries()).find(({ sk }) => sk?.S === 'lease');
+  await put({ ...lease, holder: { S: 'nonsense' } });
+  await driver.listensTo('interrupted');
+  await restore(earlier.map((entry) => (entry.sk?.S === 'lease' ? { ...entry, free: { BOOL: true } } : entry)));
+  const writes = driver.writes();
+  rig.control.delayMs = 3_000;
+  driver.runs.standBy();
+  await rig.until(() => (driver.writes() > writes ? true : undefined));
+  rig.control.delayMs = 0;
+  const other = await rig.copy();
+  other.runs.standBy();
+  await other.listensTo('resumed');
+  await rig.pass(4_000);
+  expect((await entries()).find(isRecord)?.stateKind?.S).not.toBe('paused');
+  await other.listensTo('completed');
+  expect(driver.events.map(({ kind }) => kind)).not.toContain('paused');
+});
+
+test('a run whose checkpoint is damaged is paused by the copy that takes it over, and says so', async () => {
+  driver.kill();
+  const record = (await entries()).find(isRecord);
+  await put({ ...record, checkpoint: { S: '{"version":1}' } });
+  const next = await rig.copy();
+  next.runs.standBy();
+  expect((await next.listensTo('paused')).snapshot.state).toMatchObject({
+    because: { kind: 'fault', fault: { message: expect.stringMatching(/checkpoint cannot be read/) } },
+  });
+});
+
 test('a run completes, and is not continued after a restore, also where the entry of the open run is damaged at its end', async () => {
   const earlier = await entries();
   const open = earlier.find(({ sk }) => sk?.S === 'open-run');

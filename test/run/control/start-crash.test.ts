@@ -1,4 +1,6 @@
+import { DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createAwsClients } from '../../../src/pipeline/aws.ts';
 import { FULL } from '../../support/fault-forms.ts';
 import { type Copy, LOCATION, type RunsRig, startRunsRig, value } from '../../support/rigs/runs-rig.ts';
 
@@ -146,3 +148,27 @@ describe('a start whose write is stored and whose reply is lost', () => {
     expect((await other.runs.current())?.state).toEqual({ kind: 'stopped', by: { kind: 'person', by: 'U9' } });
   });
 });
+
+test.each(['its lease record is deleted', 'it is killed'])(
+  'a run that another process started after a crash goes on by itself after %s',
+  async (what) => {
+    const runId = await planned();
+    const dying = await rig.copy({}, { diesAtWrite: 7, isStored: false });
+    void dying.runs.start(runId, 'U1', { location: LOCATION });
+    await rig.until(() => (dying.writes() === 7 ? true : undefined));
+    const second = await restarted();
+    await second.listensTo('started');
+    await rig.untilDone(second, 5);
+    if (what === 'it is killed') second.kill();
+    else {
+      const { dynamodb } = createAwsClients();
+      const Key = { pk: { S: 'lease#TimesheetOCR-ocr-dev' }, sk: { S: 'lease' } };
+      await dynamodb.send(new DeleteItemCommand({ TableName: 'rescan-bot-control', Key }));
+      await second.listensTo('interrupted');
+    }
+    const last = what === 'it is killed' ? await rig.copy() : second;
+    last.runs.standBy();
+    await last.listensTo('completed');
+    expect(last.events.map(({ kind }) => kind)).not.toContain('paused');
+  },
+);
