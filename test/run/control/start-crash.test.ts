@@ -150,7 +150,7 @@ describe('a start whose write is stored and whose reply is lost', () => {
 });
 
 test.each(['its lease record is deleted', 'it is killed'])(
-  'a run that another process started after a crash goes on by itself after %s',
+  'a run that another process started after a crash continues without a person after %s',
   async (what) => {
     const runId = await planned();
     const dying = await rig.copy({}, { diesAtWrite: 7, isStored: false });
