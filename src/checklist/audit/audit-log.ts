@@ -81,6 +81,7 @@ export class AuditUnreadableError extends Error {
 export type AuditCheck = ChainCheck & { readonly anchors?: number };
 
 const headSchema = z.object({ number: z.number(), hash: z.string() });
+/** What the next entry needs of the one before it. */
 type Link = Pick<AuditEntry, 'number' | 'hash'>;
 const MAX_TEXT = 2_000;
 const PREFIX = 'entry#';
@@ -96,7 +97,6 @@ export function createAuditLog(
   let turn: Promise<unknown> = Promise.resolve();
   /** The number at which the facts with this id were written last, or may have been. */
   let tried: { readonly id: string; readonly number: number } | undefined;
-
   /** The entry that this process wrote last. */
   let written: Link | undefined;
 

@@ -43,7 +43,7 @@ export interface Driving {
   /** The record of the open run. A closed run that still holds the pipeline releases it. */
   openRecord(): Promise<RunRecord | undefined>;
   snapshotOf(record: RunRecord): Promise<RunSnapshot>;
-  /** How far a run was when this process last wrote that into the control table; undefined where it did not drive it. */
+  /** See `DrivenRun`; undefined where this process did not drive the run. */
   lastNote(runId: string): StateNote | undefined;
   /** `seen`: the requests that the record had when it was read are removed; later ones stay. */
   takeOver(runId: string, seen?: RunRecord): Promise<TakenOver>;

@@ -106,7 +106,7 @@ export function createStandbyCheck(
     const mayNeedDriver = kind === 'running' || kind === 'planned' || (kind === 'interrupted' && rules.autoResume);
     if (!mayNeedDriver) return announceIfDue(record.runId);
     const known = driving.lastNote(record.runId);
-    if (known && isSetBack(record, known)) return pauseSetBack(record, known);
+    if (known && isBehind(record, known)) return pauseSetBack(record, known);
     const taken = await driving.takeOver(record.runId);
     if ('holder' in taken || shutdown.aborted) return;
     try {
@@ -137,8 +137,8 @@ export function createStandbyCheck(
 /** A run on Step Functions continues there while no process drives it: it is not interrupted. */
 const isRemote = ({ plan }: RunRecord): boolean => engineOf(plan) === 'step-functions';
 
-/** Whether the control table has an earlier state of a run than this process wrote last. A later fence is of another process. */
-const isSetBack = (record: RunRecord, written: StateNote): boolean =>
+/** Whether the record is of an earlier time than what this process wrote last. A later fence is of another process. */
+const isBehind = (record: RunRecord, written: StateNote): boolean =>
   record.fence < written.fence || (record.fence === written.fence && isLater(written, record));
 
 const isUnannounced = ({ unannounced, state }: RunRecord): boolean =>

@@ -76,7 +76,7 @@ export interface DrivenRun {
   halt(halt: Halt, place?: Promise<HaltPlace | undefined>): void;
   /** The run as it ended, from the moment its last state could not be saved until it is; undefined before and after. */
   readonly unsavedEnd: () => RunSnapshot | undefined;
-  /** How far the run was when this process last wrote that into the control table. */
+  /** How far the run was when this process last wrote that into the control table, or when it found its record gone or replaced. */
   readonly lastNote: () => StateNote;
   /** Resolves when the run's last state is on record and announced. */
   readonly finished: Promise<void>;
@@ -132,7 +132,7 @@ export async function driveRun(
       throw error;
     });
 
-  // Not `fence`: the process that a person asked for the start may have died. What was noted before that does not count any more.
+  // The fence of the person's request, also where the process that got it died. Notes from before it do not count any more.
   const { resumedFence = 0 } = record;
   const notes = createProgressNotes(ports.stateNotes, { runId, fence, resumedFence }, run, clock);
 

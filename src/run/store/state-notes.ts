@@ -91,7 +91,7 @@ export function createProgressNotes(
   let notedAt = clock.now();
   let writing = Promise.resolve();
   let latest: StateNote;
-  /** `progress` must be in a checkpoint that the control table has: a note must never be ahead of the table. */
+  /** Where it is written, `progress` must be in a checkpoint that the control table has: a note in the bucket is never ahead of the table. */
   function note({ progress }: { readonly progress: Progress }, isWritten = true): void {
     const known: StateNote = { fence, state: 'running', resumedFence, done: doneCount(progress) };
     latest = known;

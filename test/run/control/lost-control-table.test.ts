@@ -42,6 +42,14 @@ async function restore(earlier: readonly Item[]): Promise<void> {
   for (const entry of earlier) await put(entry);
 }
 
+/** The driver goes on for some images, then its lease has another holder. */
+async function loseLease(): Promise<void> {
+  await rig.untilDone(driver, doneOf(await driver.runs.current()) + 5);
+  const lease = (await entries()).find(({ sk }) => sk?.S === 'lease');
+  await put({ ...lease, holder: { S: 'nonsense' } });
+  await driver.listensTo('interrupted');
+}
+
 /** The run is paused because of the control table, and from then on no image is invoked by itself. */
 async function pausesWith(message: RegExp): Promise<void> {
   const { snapshot } = await driver.listensTo('paused');
@@ -150,10 +158,7 @@ describe.each(['local', 'step-functions'] as const)(
 
 test('a copy that lost its lease does not continue a run whose record is put back to an earlier state with the same fence', async () => {
   const earlier = await entries();
-  await rig.untilDone(driver, doneOf(await driver.runs.current()) + 5);
-  const lease = (await entries()).find(({ sk }) => sk?.S === 'lease');
-  await put({ ...lease, holder: { S: 'nonsense' } });
-  await driver.listensTo('interrupted');
+  await loseLease();
   await restore(earlier);
   driver.runs.standBy();
   await pausesWith(/has an earlier state of r-/);
@@ -180,10 +185,7 @@ test('a run whose record is put back to an earlier state, after it was unreadabl
 
 test('a copy that finds a run set back does not pause it when another copy has taken it over meanwhile', async () => {
   const earlier = await entries();
-  await rig.untilDone(driver, doneOf(await driver.runs.current()) + 5);
-  const lease = (await entries()).find(({ sk }) => sk?.S === 'lease');
-  await put({ ...lease, holder: { S: 'nonsense' } });
-  await driver.listensTo('interrupted');
+  await loseLease();
   await restore(earlier.map((entry) => (entry.sk?.S === 'lease' ? { ...entry, free: { BOOL: true } } : entry)));
   const writes = driver.writes();
   rig.control.delayMs = 3_000;
@@ -199,7 +201,7 @@ test('a copy that finds a run set back does not pause it when another copy has t
   expect(driver.events.map(({ kind }) => kind)).not.toContain('paused');
 });
 
-test('a run whose checkpoint is damaged is paused by the copy that takes it over, and says so', async () => {
+test('a run whose checkpoint is damaged is paused by the copy that takes it over, says so, and can be seen and stopped', async () => {
   driver.kill();
   const record = (await entries()).find(isRecord);
   await put({ ...record, checkpoint: { S: '{"version":1}' } });
@@ -208,6 +210,9 @@ test('a run whose checkpoint is damaged is paused by the copy that takes it over
   expect((await next.listensTo('paused')).snapshot.state).toMatchObject({
     because: { kind: 'fault', fault: { message: expect.stringMatching(/checkpoint cannot be read/) } },
   });
+  // People can see it and stop it.
+  expect((await next.runs.current())?.state.kind).toBe('paused');
+  expect(value(await rig.during(next.runs.stop('U1', { now: false })))).toMatchObject({ state: { kind: 'stopped' } });
 });
 
 test('a run completes, and is not continued after a restore, also where the entry of the open run is damaged at its end', async () => {

@@ -18,7 +18,7 @@ test.each([
   [ACTION.stopAsked, 'stop'],
   [ACTION.pause, 'pause'],
 ] as const)(
-  'the button %s is answered within ten seconds while the control table does not answer, and the %s is stored elsewhere',
+  'while the control table does not answer, the button %s halts the run within a second and is answered within ten, and the %s is stored elsewhere',
   async (button, halt) => {
     rig = await startRunsRig({ images: 300 });
     const { clock } = rig;

@@ -163,7 +163,7 @@ test('An interrupted job that can neither be continued nor ended is reported in 
   await thread.handle({ kind: 'unsettled', job: { ...flushJob(), work }, fault });
   expect(done).toEqual([
     expect.stringMatching(
-      /^alert a-1 channel: :warning: The flush has no process that holds its lease, and the bot can neither continue it nor report how it ended: /,
+      /^alert a-1 channel: :warning: No process seems to work on the flush, and the bot can neither continue it nor report how it ended: /,
     ),
   ]);
 });

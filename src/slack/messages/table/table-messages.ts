@@ -264,7 +264,7 @@ export function interruptedMessage(event: Extract<TableEvent, { kind: 'interrupt
 /** A job whose process died, and which the bot can neither continue nor end at the moment. It may have ended already. */
 export const unsettledMessage = ({ job, fault }: Extract<TableEvent, { kind: 'unsettled' }>): Message =>
   compose({
-    fact: `:warning: ${jobName(job)} has no process that holds its lease, and the bot can neither continue it nor report how it ended: ${describeFault(fault)}.`,
+    fact: `:warning: No process seems to work on ${jobName(job).replace(/^The/, 'the')}, and the bot can neither continue it nor report how it ended: ${describeFault(fault)}.`,
     lines: [
       ...faultLines(fault),
       `The bot tries again every few seconds. Until it can, ${job.work.kind === 'backup' ? 'another backup, a flush, a restore or a prune' : 'a run or another flush, restore or prune'} may be refused. A stop (\`/rescan stop\`) holds as soon as it can, unless the job has ended.`,
