@@ -9,7 +9,7 @@ export interface SlackApp {
    */
   start(): Promise<void>;
   /**
-   * Ends the subscriptions, disconnects, and delivers for up to 3 s what is under way. Undelivered alerts and follow-ups
+   * Disconnects, delivers for up to 3 s what is under way, and ends the subscriptions. Undelivered alerts and follow-ups
    * stay stored. Never throws.
    */
   stop(): Promise<void>;
@@ -32,10 +32,11 @@ export interface PipelineLife {
   open(): Promise<void>;
   /** Delivers what earlier processes left, and what comes from now on. */
   serve(): void;
-  /** Ends the subscriptions. What is returned still ends by itself, and must be waited for. */
+  /** Begins to end. What is returned still ends by itself, and must be waited for. */
   leave(): readonly Promise<void>[];
   /** Resolves when nothing is left that could be delivered now. */
   idle(): Promise<unknown>;
+  /** Ends the subscriptions: until here a request in progress can still cause an event. */
   close(): void;
 }
 
@@ -60,12 +61,10 @@ export function createPipelineLife(ports: {
       for (const service of services) service.start?.();
       for (const call of ports.onStarted) void call();
     },
-    leave() {
-      for (const end of ends) end();
-      return ports.onStopping.map((call) => call());
-    },
+    leave: () => ports.onStopping.map((call) => call()),
     idle: () => Promise.all(services.map((service) => service.idle?.())),
     close() {
+      for (const end of ends) end();
       for (const service of services) service.close();
     },
   };

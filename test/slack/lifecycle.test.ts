@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createEmitter } from '../../src/lib/async/emitter.ts';
 import { createDrain } from '../../src/slack/client/receiver/drain.ts';
 import { createLifecycle, createPipelineLife } from '../../src/slack/lifecycle.ts';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
@@ -45,11 +46,11 @@ function lifecycle(options: { connect?: () => Promise<void>; idle?: () => Promis
   return { app, calls, clock };
 }
 const STOPPED = [
-  'source ends',
   'stopping',
   'disconnect',
   'service delivers',
   'connection closes',
+  'source ends',
   'service closes',
   'second service closes',
 ];
@@ -66,12 +67,40 @@ test('a start whose connection fails starts no service and throws', async () => 
   expect(calls).toEqual(['prepared', 'source starts', 'connect']);
 });
 
-test('the stop ends the sources, disconnects, delivers, and closes everything', async () => {
+test('the stop disconnects, delivers, ends the sources, and closes everything', async () => {
   const { app, calls } = lifecycle();
   await app.start();
   calls.length = 0;
   await app.stop();
   expect(calls).toEqual(STOPPED);
+});
+
+test('what a request in progress causes during the stop is seen and delivered', async () => {
+  const events = createEmitter<string>(() => {});
+  const seen: string[] = [];
+  const waiting: string[] = [];
+  const life = createPipelineLife({
+    prepare: async () => {},
+    sources: [() => events.watch((event) => void waiting.push(event))],
+    services: [{ idle: async () => void seen.push(...waiting.splice(0)), close: () => {} }],
+    onStarted: [],
+    onStopping: [],
+  });
+  const drain = createDrain(createFakeClock(0), () => {});
+  const connection = { connect: async () => {}, disconnect: async () => {}, close: () => {} };
+  const app = createLifecycle({ lives: () => [life], connection, drain });
+  await app.start();
+  let finish = () => {};
+  const request = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  void drain.track(request.then(async () => void (await events.emit('the run was abandoned'))));
+  const stopped = app.stop();
+  finish();
+  await stopped;
+  expect(seen).toEqual(['the run was abandoned']);
+  // Nobody sees it now, so it is not taken for reported.
+  expect(await events.emit('later')).toBe(false);
 });
 
 test('a service that cannot deliver is closed after 3 s', async () => {
@@ -112,12 +141,12 @@ test('the stop leaves, drains and closes every pipeline, also one that was start
   lives.push(late);
   await app.stop();
   expect(calls).toEqual([
-    'dev leaves',
-    'prod leaves',
     'disconnect',
     'dev delivers',
     'prod delivers',
+    'dev leaves',
     'dev closes',
+    'prod leaves',
     'prod closes',
   ]);
 });

@@ -124,7 +124,7 @@ export interface DeployView {
   readonly id: string;
   readonly kind: 'deploy' | 'rollback';
   readonly by: string;
-  /** When it ended; until then, when it began. Epoch ms. It tells the rollbacks of one deploy apart. */
+  /** When it began, epoch ms. It tells a deploy and each of its rollbacks apart. */
   readonly at: number;
   readonly plan: DeployPlan;
   /** Where it is shown; absent for a deploy of the autopilot, which shows it itself. */
@@ -200,7 +200,10 @@ export interface DeployControl {
     by: Person,
     about?: { readonly keeps?: string; readonly channel?: string },
   ): Promise<DeployAnswer>;
-  /** Stores the message that shows a deploy, so that the next process can edit it. */
-  setMessage(id: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;
+  /** Stores the message that shows a deploy, so that the next process can edit it. Not once a rollback of it has begun. */
+  setMessage(
+    deploy: Pick<DeployView, 'id' | 'at'>,
+    message: { readonly channel: string; readonly ts: string },
+  ): Promise<void>;
   watch(listener: (event: DeployEvent) => void | Promise<void>): () => void;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defined } from '../../lib/defined.ts';
 import { type ControlTable, type Key, parsedEntry, readParsed } from '../../state/table/control-table.ts';
 
 /** A deploy from its preview to its end, and its rollback. `plan` is JSON of the pipeline's DeployPlan. */
@@ -26,6 +27,8 @@ const recordSchema = z.object({
   ]),
   /** When the deploy or rollback began or ended, epoch ms. */
   at: z.number().exactOptional(),
+  /** When it began, epoch ms. It tells a deploy and each of its rollbacks apart. */
+  begunAt: z.number().exactOptional(),
   /** The deploy before this one that is still in effect after this one is rolled back. */
   previous: z.string().exactOptional(),
   /** The approval of new code, and who gave it. */
@@ -45,12 +48,14 @@ const recordSchema = z.object({
   end: z.string().exactOptional(),
 });
 export type DeployRecord = z.infer<typeof recordSchema>;
+const openSchema = z.looseObject({ begunAt: z.number().exactOptional() });
 type Changes = Partial<
   Pick<
     DeployRecord,
     | 'state'
     | 'by'
     | 'at'
+    | 'begunAt'
     | 'isRollback'
     | 'approvalId'
     | 'approvedBy'
@@ -64,7 +69,8 @@ type Changes = Partial<
 
 /**
  * The deploys of one pipeline in the control table: `deploy#ID`; `pipeline#NAME` / `deploy` names the last one, and
- * `deploys#NAME` / `open#ID` those that are going on or whose end is not shown yet.
+ * `deploys#NAME` / `open#ID` those that are going on or whose end is not shown yet, with `begunAt` of the deploy or
+ * rollback for which it is open.
  */
 export interface DeployStore {
   plan(record: DeployRecord): Promise<void>;
@@ -73,14 +79,22 @@ export interface DeployStore {
   last(): Promise<DeployRecord | undefined>;
   /** When the last rollback ended, epoch ms. */
   rolledBackAt(): Promise<number | undefined>;
-  /** Changes the record if it is in one of the states `from`; undefined otherwise. One that begins is listed as open. */
+  /** Changes the record if it is in one of the states `from`; undefined otherwise. With `begunAt` it is listed as open. */
   move(id: string, from: DeployRecord['state'][], set: Changes): Promise<DeployRecord | undefined>;
-  /** Stores the message that shows a deploy. */
-  setMessage(id: string, message: { readonly channel: string; readonly ts: string }): Promise<void>;
-  /** Deploys and rollbacks that began and are not closed, also those that an older version began. */
-  open(): Promise<readonly DeployRecord[]>;
-  /** Its end is shown: nobody has to look at it any more. */
-  close(id: string): Promise<void>;
+  /** Stores the message that shows the deploy or rollback which began at this time, if none has begun since. */
+  setMessage(id: string, begunAt: number, message: { readonly channel: string; readonly ts: string }): Promise<void>;
+  /** Deploys and rollbacks that are not closed, also those that an older version began. */
+  open(): Promise<readonly OpenDeploy[]>;
+  /** Nobody has to look at it any more, unless another deploy or rollback of this record has begun since. */
+  close(open: Pick<DeployRecord, 'id' | 'begunAt'>): Promise<void>;
+}
+
+export interface OpenDeploy {
+  readonly record: DeployRecord;
+  /** When the deploy or rollback began for which it is open; absent from an older version. */
+  readonly begunAt?: number;
+  /** Whether the record is of that one. Otherwise it has not begun, or its process died before it had. */
+  readonly hasBegun: boolean;
 }
 
 const NOT_IN_EFFECT: ReadonlySet<DeployRecord['state']> = new Set(['planned', 'refused', 'rolled-back', 'undone']);
@@ -121,33 +135,36 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
     async move(id, from, set) {
       const before = await read(id);
       if (!before || !from.includes(before.state)) return;
-      const begins = set.state === 'deploying' || set.state === 'rolling-back';
+      const { begunAt } = set;
       // First what leads to it: after a crash here that leads to a record that did not begin, and every reader skips it.
-      if (begins) await table.create(openKey(id), { id });
+      if (begunAt !== undefined) await table.update(openKey(id), { set: { id, begunAt } });
       if (set.state === 'deploying' && !before.isInPlace) {
         const previous = (await last())?.id;
         if (previous !== undefined) await table.update(key(id), { set: { previous } });
         await table.update(lastKey, { set: { id } });
       }
-      const remove = begins ? ['end', 'undoBecause', 'message'] : [];
+      const remove = begunAt !== undefined ? ['end', 'undoBecause', 'message'] : [];
       const moved = await table.update(key(id), { set, remove }, { in: { state: from } });
       return moved.ok ? parsedEntry(moved.entry, recordSchema) : undefined;
     },
-    async setMessage(id, message) {
-      await table.update(key(id), { set: { message } }, { exists: true });
+    async setMessage(id, begunAt, message) {
+      await table.update(key(id), { set: { message } }, { equals: { begunAt } });
     },
     async open() {
-      const found = new Map<string, DeployRecord>();
-      for await (const { sk } of table.list(`deploys#${name}`, { prefix: 'open#' })) {
-        const record = await read(sk.slice('open#'.length));
-        if (record) found.set(record.id, record);
+      const found = new Map<string, OpenDeploy>();
+      for await (const entry of table.list(`deploys#${name}`, { prefix: 'open#' })) {
+        const { begunAt } = parsedEntry(entry, openSchema);
+        const record = await read(entry.sk.slice('open#'.length));
+        if (!record) continue;
+        const hasBegun = record.state !== 'planned' && (begunAt === undefined || begunAt === record.begunAt);
+        found.set(record.id, { record, hasBegun, ...defined({ begunAt }) });
       }
       const begun = await last();
-      if (begun && isInProgress(begun)) found.set(begun.id, begun);
+      if (begun && isInProgress(begun) && !found.has(begun.id)) found.set(begun.id, { record: begun, hasBegun: true });
       return [...found.values()];
     },
-    async close(id) {
-      await table.remove(openKey(id));
+    async close({ id, begunAt }) {
+      await table.remove(openKey(id), begunAt === undefined ? { absent: ['begunAt'] } : { equals: { begunAt } });
     },
   };
 }

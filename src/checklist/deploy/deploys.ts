@@ -22,7 +22,7 @@ import type {
 } from '../contracts/step-control.ts';
 import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
 import { createDeployApprovals, type DeployApprovalPorts } from './deploy-approvals.ts';
-import { type DeployRecord, isInProgress } from './deploy-store.ts';
+import { type DeployRecord, isInProgress, type OpenDeploy } from './deploy-store.ts';
 import { type FinishDeployPorts, finishDeploy, planOf, refusalOf } from './finish-deploy.ts';
 import { createWrapperWatch, type WrapperWatchPorts } from './wrapper-watch.ts';
 
@@ -47,6 +47,9 @@ const MOST_OWN = 100;
 /** The process that ended a deploy shows it; after this time another one does, ms. */
 const SHOW_FOR_OTHERS_MS = 15_000;
 
+/** A deploy or rollback whose end is shown, and when it began. */
+type Shown = Pick<OpenDeploy, 'record' | 'begunAt'>;
+
 /** See DeployControl for the guarantees. */
 export function createDeploys(ports: DeploysPorts): Deploys {
   const { store, clock } = ports;
@@ -58,6 +61,8 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   );
   let recovering: Promise<void> | undefined;
   let isBusy = false;
+  /** What persons asked for and is not done yet. It never rejects. */
+  const underWay = new Set<Promise<unknown>>();
   /** Deploys that this process began, or whose interruption it has shown. */
   const own = new Set<string>();
   const shownAsInterrupted = new Set<string>();
@@ -76,11 +81,23 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     }
   }
 
-  /** Shows the end, and closes the deploy once that is done. The message may have been stored meanwhile: it is read again. */
-  async function show(record: DeployRecord, end: DeployEnd, isLate: boolean): Promise<void> {
+  /**
+   * Shows the end, and closes the deploy once that is done. The message may have been stored meanwhile: the record is read
+   * again, unless it is already of a rollback that has begun since.
+   */
+  async function show({ record, begunAt }: Shown, end: DeployEnd, isLate: boolean): Promise<void> {
     const isSilent = end.kind === 'finished' && end.deployed.unchanged === true && record.message === undefined;
-    const deploy = viewOf((await store.read(record.id)) ?? record);
-    if (isSilent || (await events.emit({ kind: 'ended', deploy, end, isLate }))) await store.close(record.id);
+    const now = await store.read(record.id);
+    const deploy = viewOf(now?.begunAt === record.begunAt ? (now ?? record) : record);
+    if (isSilent || (await events.emit({ kind: 'ended', deploy, end, isLate })))
+      await store.close(defined({ id: record.id, begunAt }));
+  }
+
+  /** A shutdown waits for it. */
+  async function tracked<T>(work: Promise<T>): Promise<T> {
+    const settled = work.catch(() => {}).finally(() => underWay.delete(settled));
+    underWay.add(settled);
+    return work;
   }
 
   async function carryOut(
@@ -99,17 +116,18 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       const done = await exclusively(ports.exclusive, async (lost): Promise<DeployEnd> => {
         isLost = () => lost.aborted;
         const isRollback = set.state === 'rolling-back';
-        begun = await store.move(id, from, { ...set, isRollback, at: Math.round(clock.now()) });
+        const at = Math.round(clock.now());
+        begun = await store.move(id, from, { ...set, isRollback, at, begunAt: at });
         if (!begun) return { kind: 'failed', refusal: { reason: 'deploy-gone' } };
         if (!begun.isInPlace) await events.emit({ kind: 'begun', deploy: viewOf(begun) });
         return work(begun, lost, false);
       });
       if (!done.ok) return done;
       const isShown = begun && !begun.isInPlace ? ({ isShown: true } as const) : {};
-      if (begun)
-        await (begun.isInPlace ? store.close(id) : show(begun, done.value, false)).catch((error: unknown) =>
-          ports.warn('the end of a deploy is not shown yet', error),
-        );
+      if (begun) {
+        const shown = begun.isInPlace ? store.close(begun) : show({ record: begun, ...begun }, done.value, false);
+        await shown.catch((error: unknown) => ports.warn('the end of a deploy is not shown yet', error));
+      }
       return {
         ...(done.value.kind === 'finished' ? succeed(done.value.deployed) : refuse(done.value.refusal)),
         ...isShown,
@@ -157,26 +175,28 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     await requests.endForgotten();
     await showApprovals(SHOW_FOR_OTHERS_MS);
     if (isBusy) return;
-    for (const record of await store.open()) {
-      if (isInProgress(record)) await recoverWork(record);
-      else await showForOthers(record);
+    for (const open of await store.open()) {
+      if (isInProgress(open.record)) await recoverWork(open);
+      else await showForOthers(open);
     }
   }
 
-  async function showForOthers(record: DeployRecord): Promise<void> {
-    const end = readEnd(record);
+  async function showForOthers(open: OpenDeploy): Promise<void> {
+    const { record } = open;
+    const end = open.hasBegun ? readEnd(record) : undefined;
     if (!end) {
-      // It did not begin. Under the lease, because a process may be about to begin it.
+      // Under the lease, because a process may be about to begin it. Once it has begun, there is another entry or an end.
       await exclusively(ports.exclusive, async () => {
-        const now = await store.read(record.id);
-        if (!now || (!isInProgress(now) && now.end === undefined)) await store.close(record.id);
+        const now = (await store.open()).find(({ record: { id } }) => id === record.id);
+        if (now && !isInProgress(now.record) && !(now.hasBegun && now.record.end !== undefined))
+          await store.close(defined({ id: record.id, begunAt: now.begunAt }));
       });
       return;
     }
-    if (own.has(record.id) || clock.now() - (record.at ?? 0) >= SHOW_FOR_OTHERS_MS) await show(record, end, true);
+    if (own.has(record.id) || clock.now() - (record.at ?? 0) >= SHOW_FOR_OTHERS_MS) await show(open, end, true);
   }
 
-  async function recoverWork(found: DeployRecord): Promise<void> {
+  async function recoverWork({ record: found, begunAt }: OpenDeploy): Promise<void> {
     // While a stop file or a run prevents it, the next check tries again.
     const done = await exclusively(ports.exclusive, async (lost) => {
       // Read again under the lease: another process may have finished it meanwhile.
@@ -184,7 +204,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       if (!record || !isInProgress(record)) return;
       own.add(record.id);
       keepNewest(own, MOST_OWN);
-      await show(record, await work(record, lost, true), true);
+      await show(defined({ record, begunAt }), await work(record, lost, true), true);
     });
     if (done.ok || done.refusal.reason === 'busy' || done.refusal.reason === 'step-active') return;
     if (shownAsInterrupted.has(found.id)) return;
@@ -216,7 +236,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     async deploy(id, by, channel) {
       const record = await store.read(id);
       if (record && bringsCode(planOf(record))) return refuse({ reason: 'approval-needed' });
-      return carryOut(id, ['planned'], { state: 'deploying', by, ...defined({ channel }) });
+      return tracked(carryOut(id, ['planned'], { state: 'deploying', by, ...defined({ channel }) }));
     },
     async request(id, by, about) {
       const record = await store.read(id);
@@ -230,19 +250,19 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       const withdrawn = await requests.withdrawApproved(by);
       // A stop does not wait for Slack.
       if (withdrawn.length > 0)
-        showApprovals(0).catch((error) => ports.warn('the withdrawal of a deploy is not shown yet', error));
+        tracked(showApprovals(0)).catch((error) => ports.warn('the withdrawal of a deploy is not shown yet', error));
       return withdrawn;
     },
     async inProgress() {
-      const found = (await store.open()).find((record) => isInProgress(record) && !record.isInPlace);
-      return found && viewOf(found);
+      const found = (await store.open()).find(({ record }) => isInProgress(record) && !record.isInPlace);
+      return found && viewOf(found.record);
     },
     async click(approvalId, click) {
       try {
         const decided = await requests.decide(approvalId, click);
         if (!decided.ok) return decided;
         const next = decided.value.state.kind === 'approved' ? startApproved(decided.value) : showApprovals(0);
-        next.catch((error) => ports.warn(`approval ${approvalId} could not be carried out`, error));
+        tracked(next).catch((error) => ports.warn(`approval ${approvalId} could not be carried out`, error));
         return decided;
       } catch (error) {
         return refuse(refusalOf(error, ports));
@@ -261,8 +281,8 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         return refuse(refusalOf(error, ports));
       }
     },
-    rollback: (id, by, about) => carryOut(id, ['deployed', 'failed'], { state: 'rolling-back', by, ...about }),
-    setMessage: store.setMessage,
+    rollback: (id, by, about) => tracked(carryOut(id, ['deployed', 'failed'], { state: 'rolling-back', by, ...about })),
+    setMessage: ({ id, at }, message) => store.setMessage(id, at, message),
     watch: events.watch,
     standBy() {
       const { activeRun } = ports.exclusive;
@@ -271,19 +291,19 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     },
     async shutDown() {
       closing.abort(new Error('The bot shuts down'));
-      await recovering;
+      await Promise.all([recovering, ...underWay]);
     },
   };
 }
 
 function viewOf(record: DeployRecord): DeployView {
-  const { id, by, at = 0, channel, message, approvalId, approvedBy } = record;
+  const { id, by, at = 0, begunAt = at, channel, message, approvalId, approvedBy } = record;
   const isRollback = record.isRollback ?? record.state === 'rolling-back';
   return defined({
     id,
     kind: isRollback ? 'rollback' : 'deploy',
     by,
-    at,
+    at: begunAt,
     plan: planOf(record),
     channel,
     message,

@@ -3,7 +3,7 @@ export type Listener<Event> = (event: Event) => void | Promise<void>;
 export interface Emitter<Event> {
   /**
    * Calls every listener in the order in which they were added, and waits for each. Never throws: a listener's error
-   * goes to `onError`. Resolves to whether every listener succeeded.
+   * goes to `onError`. Resolves to whether there was a listener and every one succeeded.
    */
   emit(event: Event): Promise<boolean>;
   /** Adds a listener; returns the function that removes it. */
@@ -15,7 +15,7 @@ export function createEmitter<Event>(onError: (error: unknown, event: Event) => 
   const listeners = new Set<Listener<Event>>();
   return {
     async emit(event) {
-      let succeeded = true;
+      let succeeded = listeners.size > 0;
       for (const listener of [...listeners])
         try {
           await listener(event);

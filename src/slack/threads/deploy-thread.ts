@@ -26,8 +26,8 @@ export interface DeployThread {
   handle(event: DeployEvent): Promise<void>;
 }
 
-/** Tells a message of a deploy from those of its rollbacks, which have the same id. */
-const onceOf = ({ kind, at }: DeployView, what: 'begun' | 'end') => `${kind} ${at} ${what}`;
+/** Tells a deploy from its rollbacks, which have the same id. */
+const workOf = ({ id, kind, at }: DeployView) => `${id} ${kind} ${at}`;
 
 export function createDeployThread(ports: {
   chat: Pick<Chat, 'post' | 'edit'>;
@@ -42,23 +42,23 @@ export function createDeployThread(ports: {
 
   /** The first message is posted and its place is stored before it says that anything is going on. */
   async function begin(deploy: DeployView, channel: string): Promise<MessageLocation> {
-    const key = `${deploy.id} ${onceOf(deploy, 'begun')}`;
+    const key = `${workOf(deploy)} begun`;
     const message = { channel, ts: await postOnce(chat, channel, deployAskedMessage(deploy), key) };
-    await ports.deploys.setMessage(deploy.id, message);
+    await ports.deploys.setMessage(deploy, message);
     await chat.edit(message, deployingMessage(deploy));
     return message;
   }
 
   /** Edits the message after what was shown before. The deploy does not wait for Slack. */
   function show(deploy: DeployView, message: Message): Promise<MessageLocation | undefined> {
-    const next = (shown.get(deploy.id) ?? Promise.resolve(deploy.message)).then(async (location) => {
+    const next = (shown.get(workOf(deploy)) ?? Promise.resolve(deploy.message)).then(async (location) => {
       if (location)
         await chat
           .edit(location, message)
           .catch((error: unknown) => onError(error, 'the message of a deploy was not edited'));
       return location;
     });
-    shown.set(deploy.id, next);
+    shown.set(workOf(deploy), next);
     return next;
   }
 
@@ -67,10 +67,10 @@ export function createDeployThread(ports: {
     if (channel === undefined) return;
     const message = deployEndMessage(deploy, how);
     // The id of the alert below: of both Slack shows one, and a repetition after a lost answer is no second message.
-    const once = onceOf(deploy, 'end');
+    const once = `${workOf(deploy)} end`;
     const onceId = onceIdOf(`${id} ${once}`, channel);
-    const location = (await shown.get(id)) ?? deploy.message;
-    shown.delete(id);
+    const location = (await shown.get(workOf(deploy))) ?? deploy.message;
+    shown.delete(workOf(deploy));
     try {
       if (!location) return void (await chat.post(channel, message, undefined, onceId));
       await chat.edit(location, message);
@@ -124,7 +124,7 @@ export function createDeployThread(ports: {
             onError(error, 'the message of a deploy was not posted');
             return undefined;
           });
-          shown.set(deploy.id, posting);
+          shown.set(workOf(deploy), posting);
           return;
         }
         case 'stage':

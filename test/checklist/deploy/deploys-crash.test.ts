@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
+import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
 import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.ts';
 import {
   audit,
@@ -12,6 +12,7 @@ import {
   planned,
   stateOf,
   stepNow,
+  stopWatching,
   store,
   table,
   until,
@@ -20,6 +21,14 @@ import {
 } from './deploys-rig.ts';
 
 freshForEachTest();
+
+const NEVER = new AbortController().signal;
+/** The deploy or rollback that has begun. */
+function deployOf(kind: 'deploy' | 'rollback') {
+  const begun = events.find((event) => event.kind === 'begun' && event.deploy.kind === kind);
+  if (begun?.kind !== 'begun') throw new Error(`No ${kind} has begun.`);
+  return begun.deploy;
+}
 
 describe('an end whose write is stored and whose reply is lost', () => {
   /** A store that loses the reply to the write of this state, and with `isUnread` fails the read after it. */
@@ -262,6 +271,96 @@ describe('an interrupted deploy', () => {
     expect(ends()).toHaveLength(shown);
     expect(ends().at(-1)).toMatchObject({ deploy: { id }, end: { kind: 'finished' }, isLate: true });
     expect(done).toEqual(['one deploys']);
+  });
+
+  test('a rollback that ends while its process shuts down is shown before the shutdown ends', async () => {
+    const work = held('one');
+    const one = copy('one', {
+      rollBack: (plan, { signal: _, ...way }) => work.carryOut(plan, { ...way, signal: NEVER }),
+    });
+    const id = await planned(one);
+    await one.deploys.deploy(id, 'U1', 'C01');
+    const rolledBack = one.deploys.rollback(id, 'U1', { channel: 'C01' });
+    await work.begun;
+    // Its last call of AWS was sent before.
+    const shutDown = one.deploys.shutDown();
+    work.finish();
+    await shutDown;
+    expect(ends().at(-1)).toMatchObject({ deploy: { id, kind: 'rollback' }, end: { kind: 'finished' }, isLate: false });
+    expect(await store.open()).toEqual([]);
+    expect(await rolledBack).toMatchObject({ ok: true, isShown: true });
+  });
+
+  test('an end that nobody shows is shown by the next process', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    stopWatching();
+    expect(await one.deploys.deploy(id, 'U1', 'C01')).toMatchObject({ ok: true });
+    await one.deploys.shutDown();
+    expect(ends()).toEqual([]);
+    const two = copy('two');
+    two.deploys.standBy();
+    await until(async () => ends().length > 0, two.clock);
+    expect(ends()).toMatchObject([{ deploy: { id, kind: 'deploy' }, end: { kind: 'finished' }, isLate: true }]);
+  });
+
+  test('a process that dies before the rollback begins leaves the deploy as it was shown', async () => {
+    const one = copy('one');
+    const id = await planned(one);
+    await one.deploys.deploy(id, 'U1', 'C01');
+    const dying = createDeployStore(
+      {
+        ...table,
+        async update(key, change, condition) {
+          if (change.set?.state === 'rolling-back') throw new Error('the process dies');
+          return table.update(key, change, condition);
+        },
+      },
+      'fn',
+    );
+    await one.clock.advance(1_000);
+    const begin = { state: 'rolling-back', begunAt: one.clock.now(), at: one.clock.now() } as const;
+    await expect(dying.move(id, ['deployed'], begin)).rejects.toThrow('the process dies');
+    expect(await store.open()).toMatchObject([{ record: { id, state: 'deployed' }, hasBegun: false }]);
+    const two = copy('two');
+    two.deploys.standBy();
+    await until(async () => (await store.open()).length === 0, two.clock);
+    expect(ends()).toHaveLength(1);
+    expect(await stateOf(id)).toBe('deployed');
+  });
+
+  test('a rollback that begins while the end of the deploy is not shown yet keeps its own end and its own message', async () => {
+    const work = held('two');
+    const two = copy('two', { rollBack: work.carryOut });
+    let rolledBack: Promise<unknown> | undefined;
+    const one = copy('one', {
+      store: {
+        ...store,
+        async read(id) {
+          if (!rolledBack && (await stateOf(id)) === 'deployed') {
+            await two.clock.advance(1_000);
+            rolledBack = two.deploys.rollback(id, 'U2', { channel: 'C02' });
+            await work.begun;
+          }
+          return store.read(id);
+        },
+        async setMessage(id, begunAt, message) {
+          if (rolledBack) await two.deploys.setMessage(deployOf('rollback'), { channel: 'C02', ts: '2.0' });
+          await store.setMessage(id, begunAt, message);
+        },
+      },
+    });
+    const id = await planned(one);
+    expect(await one.deploys.deploy(id, 'U1', 'C01')).toMatchObject({ ok: true });
+    // The message of the deploy is posted late.
+    await one.deploys.setMessage(deployOf('deploy'), { channel: 'C01', ts: '1.0' });
+    expect(await store.read(id)).toMatchObject({ state: 'rolling-back', message: { ts: '2.0' } });
+    expect(await Array.fromAsync(table.list('deploys#fn'))).toMatchObject([{ id, begunAt: deployOf('rollback').at }]);
+    work.finish();
+    await rolledBack;
+    const said = ends().map(({ deploy: { kind, channel } }) => `${kind} in ${channel}`);
+    expect(said).toEqual(['deploy in C01', 'rollback in C02']);
+    expect(await store.open()).toEqual([]);
   });
 
   test('a process that dies before the deploy begins leaves nothing', async () => {

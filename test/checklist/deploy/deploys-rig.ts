@@ -81,6 +81,8 @@ export let showing: (event: DeployEvent) => Promise<void>;
 export const whenShown = (how: typeof showing): void => {
   showing = how;
 };
+/** The events of the last copy are not seen any more. */
+export let stopWatching: () => void;
 export const ends = () => events.flatMap((event) => (event.kind === 'ended' ? [event] : []));
 
 export interface Copy {
@@ -156,7 +158,7 @@ export function copy(
     readFault: (error) => (error instanceof FaultError ? error.fault : DENIED),
     warn: () => {},
   });
-  deploys.watch(async (event) => {
+  stopWatching = deploys.watch(async (event) => {
     events.push(event);
     await showing(event);
   });

@@ -25,12 +25,12 @@ test('the error of a listener is reported with the event, and the other listener
   expect([errors, calls]).toEqual([[['Error: broken', 7]], [7]]);
 });
 
-test('a removed listener is not called any more', async () => {
+test('a removed listener is not called any more, and an event that nobody saw has not succeeded', async () => {
   const calls: number[] = [];
   const { emit, watch } = createEmitter<number>(() => {});
   const unwatch = watch((event) => void calls.push(event));
   await emit(1);
   unwatch();
-  await emit(2);
+  expect(await emit(2)).toBe(false);
   expect(calls).toEqual([1]);
 });
