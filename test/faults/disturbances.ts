@@ -21,7 +21,25 @@ export const killed: Disturbance = {
   },
 };
 
-/** The same for one of several copies. */
+/** The bot is asked to end while it publishes the new version, the last change of a deploy or rollback, and is started again. */
+export const stoppedAtLastChange: Disturbance = {
+  name: 'SIGTERM at the last change of a deploy or rollback',
+  forMs: 400,
+  async begin(round, random) {
+    for (const until = Date.now() + LAST_CHANGE_MS; Date.now() < until; ) {
+      if (await round.hasSeen(/publishing the new version/)) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await new Promise((resolve) => setTimeout(resolve, random() * 150));
+    await round.here.people.bot('stop');
+    return async () => {
+      await round.here.people.bot('start');
+    };
+  },
+};
+const LAST_CHANGE_MS = 20_000;
+
+/** One of several copies dies at once, or is asked to end, and is started again. */
 export const oneKilled: Disturbance = {
   name: 'kill -9 or SIGTERM of one copy',
   forMs: 2_000,

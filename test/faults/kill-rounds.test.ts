@@ -1,6 +1,6 @@
 import { test } from 'vitest';
 import { FAULTS_TIMEOUT_MS, FULL, seedsOf } from '../support/fault-forms.ts';
-import { killed } from './disturbances.ts';
+import { type Disturbance, killed, stoppedAtLastChange } from './disturbances.ts';
 import { playRound } from './play-round.ts';
 import type { Work } from './round.ts';
 import {
@@ -20,20 +20,31 @@ import {
 const WORKS = [backup, flush, run, restore, restoreRows, scopedRun, deploy, rollback, autopilot, rollback, restore];
 const SHORT = [backup, flush, run, restore];
 
-const ROUNDS: readonly [string, readonly Work[]][] = FULL
+/** The disturbance waits for its moment itself. */
+const AT_ONCE = { spanMs: 0 };
+
+const ROUNDS: readonly [string, readonly Work[], Disturbance][] = FULL
   ? [
-      ['every work', WORKS],
-      ['a run on Step Functions', [machineRun]],
+      ['every work', WORKS, killed],
+      ['a run on Step Functions', [machineRun], killed],
+      [
+        'the last change of a deploy and of a rollback',
+        [
+          { ...deploy, ...AT_ONCE },
+          { ...rollback, ...AT_ONCE },
+        ],
+        stoppedAtLastChange,
+      ],
     ]
-  : [['a backup, a flush, a run and a restore', SHORT]];
+  : [['a backup, a flush, a run and a restore', SHORT, killed]];
 
 test.each(ROUNDS)(
   '%s: what is killed or stopped at a random moment is done once, or a person reads that it is not, and every message is true',
-  (name, works) =>
-    playRound(`kill or SIGTERM at a random moment, ${name}`, {
+  (name, works, disturbance) =>
+    playRound(`${disturbance.name}, ${name}`, {
       seeds: seedsOf(1, 50),
       works,
-      disturbance: killed,
+      disturbance,
       settings: { LEASE_SECONDS: '2' },
     }),
   FAULTS_TIMEOUT_MS,

@@ -13,7 +13,8 @@ export type PipelineBusy =
   | { readonly reason: 'run-active'; readonly runId: string }
   | { readonly reason: 'job-active'; readonly job: TableJob }
   | { readonly reason: 'stop-file'; readonly path: string }
-  | { readonly reason: 'busy'; readonly holder: string }
+  /** `waitMs`: as in the refusal `lease-held` of a run. */
+  | { readonly reason: 'busy'; readonly holder: string; readonly waitMs?: number }
   /** This process already does such work. */
   | { readonly reason: 'step-active' };
 
@@ -141,13 +142,16 @@ export type DeployEnd =
   | { readonly kind: 'finished'; readonly deployed: Deployed }
   | { readonly kind: 'failed'; readonly refusal: StepRefusal };
 
+/** Why an end comes late: another process had to finish the deploy; or it ended before, and could not be shown then. */
+export type LateEnd = 'interrupted' | 'not-shown';
+
 export type DeployEvent =
   | { readonly kind: 'begun'; readonly deploy: DeployView }
   | { readonly kind: 'stage'; readonly deploy: DeployView; readonly stage: DeployStage | 'undoing' }
   /** Its process stopped. Another one, or the next start, finishes it, as soon as nothing prevents that. */
   | { readonly kind: 'interrupted'; readonly deploy: DeployView; readonly until?: PipelineBusy }
-  /** `isLate`: another process than the one that began it found the end. Emitted until every listener has succeeded. */
-  | { readonly kind: 'ended'; readonly deploy: DeployView; readonly end: DeployEnd; readonly isLate: boolean }
+  /** Emitted until every listener has succeeded. */
+  | { readonly kind: 'ended'; readonly deploy: DeployView; readonly end: DeployEnd; readonly late?: LateEnd }
   /** An approval was used or ended. Emitted until every listener has succeeded. */
   | { readonly kind: 'approval-changed'; readonly approval: Approval }
   /** Somebody removed our handler by a deploy of their own. Emitted by one process, until every listener has succeeded. */

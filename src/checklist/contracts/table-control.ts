@@ -120,7 +120,8 @@ export type TableRefusal =
   /** The process of a backup died, and no other one made the backup again in time. */
   | { readonly reason: 'interrupted' }
   | { readonly reason: 'stop-file'; readonly path: string }
-  | { readonly reason: 'busy'; readonly holder: string }
+  /** `waitMs`: as in the refusal `lease-held` of a run. */
+  | { readonly reason: 'busy'; readonly holder: string; readonly waitMs?: number }
   | { readonly reason: 'shutting-down' }
   | { readonly reason: 'location'; readonly bucket: string; readonly why: 'missing' | 'not-writable' }
   | {

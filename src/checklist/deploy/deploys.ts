@@ -18,6 +18,7 @@ import type {
   DeployEnd,
   DeployEvent,
   DeployView,
+  LateEnd,
   StepRefusal,
 } from '../contracts/step-control.ts';
 import { type ExclusivePorts, exclusively } from '../steps/exclusive.ts';
@@ -85,11 +86,11 @@ export function createDeploys(ports: DeploysPorts): Deploys {
    * Shows the end, and closes the deploy once that is done. The message may have been stored meanwhile: the record is read
    * again, unless it is already of a rollback that has begun since.
    */
-  async function show({ record, begunAt }: Shown, end: DeployEnd, isLate: boolean): Promise<void> {
+  async function show({ record, begunAt }: Shown, end: DeployEnd, late?: LateEnd): Promise<void> {
     const isSilent = end.kind === 'finished' && end.deployed.unchanged === true && record.message === undefined;
     const now = await store.read(record.id);
     const deploy = viewOf(now?.begunAt === record.begunAt ? (now ?? record) : record);
-    if (isSilent || (await events.emit({ kind: 'ended', deploy, end, isLate })))
+    if (isSilent || (await events.emit(defined({ kind: 'ended', deploy, end, late } as const))))
       await store.close(defined({ id: record.id, begunAt }));
   }
 
@@ -125,7 +126,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       if (!done.ok) return done;
       const isShown = begun && !begun.isInPlace ? ({ isShown: true } as const) : {};
       if (begun) {
-        const shown = begun.isInPlace ? store.close(begun) : show({ record: begun, ...begun }, done.value, false);
+        const shown = begun.isInPlace ? store.close(begun) : show({ record: begun, ...begun }, done.value);
         await shown.catch((error: unknown) => ports.warn('the end of a deploy is not shown yet', error));
       }
       return {
@@ -193,7 +194,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       });
       return;
     }
-    if (own.has(record.id) || clock.now() - (record.at ?? 0) >= SHOW_FOR_OTHERS_MS) await show(open, end, true);
+    if (own.has(record.id) || clock.now() - (record.at ?? 0) >= SHOW_FOR_OTHERS_MS) await show(open, end, 'not-shown');
   }
 
   async function recoverWork({ record: found, begunAt }: OpenDeploy): Promise<void> {
@@ -204,7 +205,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       if (!record || !isInProgress(record)) return;
       own.add(record.id);
       keepNewest(own, MOST_OWN);
-      await show(defined({ record, begunAt }), await work(record, lost, true), true);
+      await show(defined({ record, begunAt }), await work(record, lost, true), 'interrupted');
     });
     if (done.ok || done.refusal.reason === 'busy' || done.refusal.reason === 'step-active') return;
     if (shownAsInterrupted.has(found.id)) return;

@@ -42,7 +42,7 @@ export async function exclusively<T>(
   inUse.add(ports.lease);
   try {
     const taken = await ports.lease.acquire();
-    if (!taken.ok) return refuse({ reason: 'busy', holder: taken.holder });
+    if (!taken.ok) return refuse({ reason: 'busy', holder: taken.holder, waitMs: taken.waitMs });
     const lost = new AbortController();
     ports.lease.start(() => lost.abort(new ExclusiveLostError()));
     const since = await findActiveWork(ports);

@@ -291,7 +291,7 @@ export function createJobDriver<Job extends TableJob = ApprovedJob>(ports: JobDr
     if (driven) return refuse({ reason: 'job-active', job: driven.job });
     if (closing.signal.aborted) return refuse({ reason: 'shutting-down' });
     const taken = await lease.acquire();
-    if (!taken.ok) return refuse({ reason: 'busy', holder: taken.holder });
+    if (!taken.ok) return refuse({ reason: 'busy', holder: taken.holder, waitMs: taken.waitMs });
     const over = new AbortController();
     let isDriven = false;
     try {

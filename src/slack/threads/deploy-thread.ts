@@ -62,7 +62,7 @@ export function createDeployThread(ports: {
     return next;
   }
 
-  async function end({ deploy, end: how, isLate }: Extract<DeployEvent, { kind: 'ended' }>): Promise<void> {
+  async function end({ deploy, end: how, late }: Extract<DeployEvent, { kind: 'ended' }>): Promise<void> {
     const { id, channel } = deploy;
     if (channel === undefined) return;
     const message = deployEndMessage(deploy, how);
@@ -89,9 +89,9 @@ export function createDeployThread(ports: {
         onError(again, `Slack refuses to show the end of deploy ${id} in ${channel}. The audit has it.`);
       }));
     }
-    if (!isLate) return;
+    if (!late) return;
     await chat
-      .post(channel, lateEndMessage(deploy, how), { ts: location.ts, broadcast: false })
+      .post(channel, lateEndMessage(deploy, how, late), { ts: location.ts, broadcast: false })
       .catch((error: unknown) => onError(error, 'the requester of a deploy was not notified of its end'));
   }
 

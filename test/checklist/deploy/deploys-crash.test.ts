@@ -156,7 +156,7 @@ describe('an interrupted deploy', () => {
     await until(async () => (await store.open()).length === 0, two.clock);
     // The requester's process is gone, so the end is shown as one that another process found.
     expect(ends()).toMatchObject([
-      { deploy: { id, kind: 'deploy', by: 'U1', channel: 'C01' }, end: { kind: 'finished' }, isLate: true },
+      { deploy: { id, kind: 'deploy', by: 'U1', channel: 'C01' }, end: { kind: 'finished' }, late: 'interrupted' },
     ]);
     expect(await store.open()).toEqual([]);
     expect(audit.written.filter(({ what }) => what === `deploy ${id}`)).toMatchObject([
@@ -269,7 +269,7 @@ describe('an interrupted deploy', () => {
     const shown = ends().length;
     await two.clock.advance(60_000);
     expect(ends()).toHaveLength(shown);
-    expect(ends().at(-1)).toMatchObject({ deploy: { id }, end: { kind: 'finished' }, isLate: true });
+    expect(ends().at(-1)).toMatchObject({ deploy: { id }, end: { kind: 'finished' }, late: 'not-shown' });
     expect(done).toEqual(['one deploys']);
   });
 
@@ -286,7 +286,7 @@ describe('an interrupted deploy', () => {
     const shutDown = one.deploys.shutDown();
     work.finish();
     await shutDown;
-    expect(ends().at(-1)).toMatchObject({ deploy: { id, kind: 'rollback' }, end: { kind: 'finished' }, isLate: false });
+    expect(ends().at(-1)).toMatchObject({ deploy: { id, kind: 'rollback' }, end: { kind: 'finished' } });
     expect(await store.open()).toEqual([]);
     expect(await rolledBack).toMatchObject({ ok: true, isShown: true });
   });
@@ -301,7 +301,7 @@ describe('an interrupted deploy', () => {
     const two = copy('two');
     two.deploys.standBy();
     await until(async () => ends().length > 0, two.clock);
-    expect(ends()).toMatchObject([{ deploy: { id, kind: 'deploy' }, end: { kind: 'finished' }, isLate: true }]);
+    expect(ends()).toMatchObject([{ deploy: { id, kind: 'deploy' }, end: { kind: 'finished' }, late: 'not-shown' }]);
   });
 
   test('a process that dies before the rollback begins leaves the deploy as it was shown', async () => {
@@ -382,7 +382,7 @@ describe('an interrupted deploy', () => {
     one.deploys.standBy();
     await until(async () => ends().length > 0, one.clock);
     expect(await stateOf(id)).toBe('deployed');
-    expect(ends()).toMatchObject([{ deploy: { id, kind: 'deploy' }, isLate: true }]);
+    expect(ends()).toMatchObject([{ deploy: { id, kind: 'deploy' }, late: 'interrupted' }]);
   });
 });
 
@@ -437,7 +437,7 @@ describe('a package that cannot be loaded', () => {
     expect(done).toEqual(['two rolls back']);
     expect(ends().at(-1)).toMatchObject({
       end: { kind: 'failed', refusal: { refusal: broken, undone: 'undone' } },
-      isLate: true,
+      late: 'interrupted',
     });
   });
 

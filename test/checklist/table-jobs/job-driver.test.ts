@@ -46,7 +46,7 @@ describe('two requests that are approved at the same time', () => {
     const two = world.process('two');
     const [first, second] = [await one.request(), await two.request()];
     await one.approve(first.id);
-    expect(await two.approve(second.id)).toMatchObject({ refusal: { reason: 'busy' } });
+    expect(await two.approve(second.id)).toMatchObject({ refusal: { reason: 'busy', waitMs: LEASE_MS } });
     deleting.open();
     await one.heard('finished');
     expect(world.deleted.map(({ by }) => by)).toEqual(RECORDS.map(() => 'one'));

@@ -35,6 +35,6 @@ test.each([
 ])('The end of a deploy while %s is shown now or is stored', async (_name, error, message, expected) => {
   const { thread, done } = threadIn(error);
   const deploy = { ...deployInProgress(), channel: 'C1', ...(message && { message }) };
-  await thread.handle({ kind: 'ended', deploy, end, isLate: false });
+  await thread.handle({ kind: 'ended', deploy, end });
   expect(done).toEqual(expected);
 });

@@ -103,7 +103,6 @@ test('the end of a deploy whose reply is lost is in the channel once', async () 
     kind: 'ended',
     deploy,
     end: { kind: 'finished', deployed: { codeSha256: 'abc' } },
-    isLate: false,
   } as const;
   for (let turn = 0; turn < 3; turn += 1) await expect(thread.handle(event)).rejects.toThrow();
   await answers();
@@ -124,9 +123,9 @@ test('a rollback of a deploy that was shown is shown in messages of its own, and
   const end = { kind: 'finished', deployed: { codeSha256: 'abc' } } as const;
   for (const [kind, at] of [['deploy', 1] as const, ['rollback', 2] as const, ['rollback', 3] as const]) {
     await thread.handle({ kind: 'begun', deploy: { ...deploy, kind, at } });
-    await thread.handle({ kind: 'ended', deploy: { ...deploy, kind, at }, end, isLate: false });
+    await thread.handle({ kind: 'ended', deploy: { ...deploy, kind, at }, end });
     // Another process, which does not know where the message is.
-    await thread.handle({ kind: 'ended', deploy: { ...deploy, kind, at }, end, isLate: false });
+    await thread.handle({ kind: 'ended', deploy: { ...deploy, kind, at }, end });
   }
   const texts = (await stateOf(slack)).messages.map(({ text }) => text ?? '');
   expect(texts).toHaveLength(6);

@@ -296,8 +296,8 @@ export const RENDERERS: Readonly<Record<string, (worse: Worse) => readonly (Rend
   deployEndMessage: (worse) =>
     stepRefusals.map((refusal) => deployEndMessage(worse(deployInProgress()), worse({ kind: 'failed', refusal }))),
   lateEndMessage: (worse) => [
-    lateEndMessage(worse(deployInProgress()), { kind: 'finished', deployed: { codeSha256: 'C 1' } }),
-    lateEndMessage(worse(deployInProgress()), { kind: 'failed', refusal: { reason: 'deploy-gone' } }),
+    lateEndMessage(worse(deployInProgress()), { kind: 'finished', deployed: { codeSha256: 'C 1' } }, 'interrupted'),
+    lateEndMessage(worse(deployInProgress()), { kind: 'failed', refusal: { reason: 'deploy-gone' } }, 'not-shown'),
   ],
   diagnosisMessage: (worse) =>
     [...runs, undefined].map((one) =>

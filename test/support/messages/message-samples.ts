@@ -202,6 +202,7 @@ export const stepRefusals: readonly StepRefusal[] = [
   { reason: 'job-active', job: restoreJob },
   { reason: 'stop-file', path: '/tmp/x y' },
   { reason: 'busy', holder: 'H 1' },
+  { reason: 'busy', holder: 'H 1', waitMs: 240_000 },
 ];
 export const resultRefusals: readonly ResultRefusal[] = [
   { reason: 'unknown-run', runId: 'R 1' },

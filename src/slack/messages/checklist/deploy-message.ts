@@ -1,4 +1,4 @@
-import type { DeployEnd, DeployEvent, DeployView } from '../../../checklist/contracts/step-control.ts';
+import type { DeployEnd, DeployEvent, DeployView, LateEnd } from '../../../checklist/contracts/step-control.ts';
 import type { DeployPlan, RollbackView } from '../../../pipeline/package/function-package.ts';
 import type { Deployed } from '../../../pipeline/package/function-update.ts';
 import type { Names } from '../../../pipeline/package/package-files.ts';
@@ -161,9 +161,9 @@ const requestedLine = ({ by, approvedBy }: DeployView): string =>
 /** Its process stopped before the end. */
 export function deployInterruptedMessage({ deploy, until }: Extract<DeployEvent, { kind: 'interrupted' }>): Message {
   return say(
-    `${nameOf(deploy)} was interrupted, because the bot stopped. It is not finished.`,
+    `${nameOf(deploy)} was interrupted. It is not finished.`,
     ...(until === undefined
-      ? ['The bot finishes it when it runs again.']
+      ? ['Another process of the bot, or its next start, finishes it.']
       : ['The bot finishes it as soon as it can. At the moment it cannot:', ...stepRefusalLines(until)]),
   );
 }
@@ -182,11 +182,16 @@ export function deployEndMessage(deploy: DeployView, end: DeployEnd): Message {
   });
 }
 
-/** Tells the requester, in the thread, how a deploy ended whose process stopped. */
-export const lateEndMessage = (deploy: DeployView, end: DeployEnd): Message =>
-  say(
-    `${mention(deploy.by)}: ${nameOf(deploy).replace(/^T/, 't')} was interrupted by a restart of the bot, and has now ${end.kind === 'finished' ? 'finished' : 'failed'}.`,
+/** Tells the requester, in the thread, how a deploy ended whose end comes late. */
+export function lateEndMessage(deploy: DeployView, end: DeployEnd, late: LateEnd): Message {
+  const what = `${mention(deploy.by)}: ${nameOf(deploy).replace(/^T/, 't')}`;
+  const how = end.kind === 'finished' ? 'finished' : 'failed';
+  return say(
+    late === 'interrupted'
+      ? `${what} was interrupted, and has now ${how}.`
+      : `${what} has ${how}. It could not be shown earlier.`,
   );
+}
 
 /** Somebody removed our handler by a deploy of their own. */
 export function wrapperRemovedMessage({

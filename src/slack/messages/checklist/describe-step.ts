@@ -104,7 +104,7 @@ export function describeFound(found: StepFinding): string {
     case 'validate':
       return describeValidation(found);
     case 'interrupted':
-      return 'interrupted by a restart of the bot';
+      return 'interrupted before it ended';
     case 'error':
       return sentence(found.message, 200);
   }

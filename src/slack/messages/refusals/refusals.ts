@@ -4,11 +4,12 @@ import type { AcceptedRequest } from '../../../state/delivery-claims.ts';
 import type { Outsider } from '../../intake/people.ts';
 import type { PermissionRefusal, Role } from '../../intake/permissions.ts';
 import { code, link, linkChannel, mention, mentionGroup, mentionWho, sentence } from '../kit/escape.ts';
-import { clockTime, count, counted, duration, rate } from '../kit/format.ts';
+import { clockTime, count, counted, rate } from '../kit/format.ts';
 import { asRefusal, type Message, refuseWith, say } from '../kit/message.ts';
 import { haltUnreadMessage } from '../run/answers.ts';
 import { describeFault, describeSelection, describeState, faultLines, runName } from '../run/describe-run.ts';
 import { dateTime } from '../table/describe-table.ts';
+import { tryAgainLine } from './lease-refusal.ts';
 
 /** Why a request about a run was refused, then what to do about it. `runLink`: the message of the run in question. */
 export function refusalMessage(refusal: Refusal, runLink?: string): Message {
@@ -94,9 +95,7 @@ function describeRefusal(refusal: Refusal, runLink?: string): Message {
     case 'lease-held':
       return say(
         `Nothing was changed: other work of the bot (${code(refusal.holder, 100)}) may still be in progress.`,
-        refusal.waitMs === undefined
-          ? 'Try again in half a minute.'
-          : `If it has ended, this process can take over in ${duration(Math.max(1_000, refusal.waitMs))}. Try again then.`,
+        tryAgainLine(refusal.waitMs),
       );
     case 'shutting-down':
       return say('Nothing was started, because the bot is restarting.', 'Try again in half a minute.');

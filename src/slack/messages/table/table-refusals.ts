@@ -6,6 +6,7 @@ import { code, mention, sentence } from '../kit/escape.ts';
 import { counted, duration } from '../kit/format.ts';
 import { type Message, refuseWith } from '../kit/message.ts';
 import { preconditionLines } from '../refusals/describe-precondition.ts';
+import { tryAgainLine } from '../refusals/lease-refusal.ts';
 import { describeFault, faultLines, runName } from '../run/describe-run.ts';
 import { actionName, backupName, clockTime, describeDifference, describeSpared, jobName } from './describe-table.ts';
 
@@ -108,7 +109,7 @@ export function tableRefusalLines(refusal: TableRefusal, of: 'request' | 'job' =
     case 'busy':
       return [
         `Nothing was done: other work of the bot (${code(refusal.holder, 100)}) may still be in progress.`,
-        'Try again in half a minute. If it has ended, its lease expires by then.',
+        tryAgainLine(refusal.waitMs),
       ];
     case 'shutting-down':
       return ['Nothing was started, because the bot is restarting.', 'Try again in half a minute.'];

@@ -210,10 +210,14 @@ describe('the message of a deploy', () => {
   test('says that it was interrupted, and what prevents that it is finished', () => {
     const until = { reason: 'stop-file', path: '/tmp/STOP' } as const;
     expect(deployInterruptedMessage({ kind: 'interrupted', deploy, until }).text).toMatch(
-      /^The deploy to `TimesheetOCR-ocr-dev` was interrupted, because the bot stopped\. It is not finished\.\n[\s\S]*STOP/,
+      /^The deploy to `TimesheetOCR-ocr-dev` was interrupted\. It is not finished\.\n[\s\S]*STOP/,
     );
-    expect(lateEndMessage(deploy, { kind: 'finished', deployed: { codeSha256: 'x' } }).text).toBe(
-      '<@U0OPERATOR>: the deploy to `TimesheetOCR-ocr-dev` was interrupted by a restart of the bot, and has now finished.',
+    const end = { kind: 'finished', deployed: { codeSha256: 'x' } } as const;
+    expect(lateEndMessage(deploy, end, 'interrupted').text).toBe(
+      '<@U0OPERATOR>: the deploy to `TimesheetOCR-ocr-dev` was interrupted, and has now finished.',
+    );
+    expect(lateEndMessage(deploy, end, 'not-shown').text).toBe(
+      '<@U0OPERATOR>: the deploy to `TimesheetOCR-ocr-dev` has finished. It could not be shown earlier.',
     );
   });
 

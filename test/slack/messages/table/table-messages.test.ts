@@ -577,6 +577,7 @@ test('Every refusal has a text, and hostile texts in it have no effect', () => {
     { reason: 'no-job' },
     { reason: 'stop-file', path: HOSTILE },
     { reason: 'busy', holder: HOSTILE },
+    { reason: 'busy', holder: HOSTILE, waitMs: 240_000 },
     { reason: 'location', bucket: HOSTILE, why: 'missing' },
     { reason: 'location', bucket: HOSTILE, why: 'not-writable' },
     {
