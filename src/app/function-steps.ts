@@ -52,7 +52,7 @@ export function assembleFunctionSteps(
     sampleImages: settings.sampleImages,
     readQuotaReport: parts.readQuotaReport,
     exclusive: { ...exclusivePorts(context, parts), lease: context.leases.functionSteps },
-    isDeploying: async () => (await deploys.open()).some(({ record }) => isInProgress(record)),
+    isDeploying: async () => (await Array.fromAsync(deploys.open())).some(({ record }) => isInProgress(record)),
     codeSha256: async () => codeIdentity(await functionFacts()),
     readFault,
     warn,

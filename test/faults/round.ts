@@ -14,6 +14,9 @@ import { watchMessages } from './message-truth.ts';
 const WITHIN_MS = 90_000;
 /** How long a person sees nothing move before asking again. */
 const PATIENCE_MS = 20_000;
+/** A work is over when no message has come for this long. */
+const QUIET_MS = 1_000;
+const QUIET_WITHIN_MS = 10_000;
 /** How often a person asks again for work that ended without an effect. */
 const MOST_REQUESTS = 4;
 /** The answer to a request while an earlier one is carried out. */
@@ -257,6 +260,11 @@ export async function startRound(
   }
   for (let number = 1; number < numberOfCopies; number += 1) await startCopy(clocksAheadMs[number]);
 
+  /** The end is in the live message and in one of its own, which may come later: both are compared with the state after this work. */
+  async function quiet(): Promise<void> {
+    await within(QUIET_WITHIN_MS, async () => (Date.now() - messages.lastAt() > QUIET_MS ? true : undefined));
+  }
+
   /** An error says what people read. */
   const withTexts = (act: Work['ask']) =>
     act(round).catch(async (cause: unknown) => {
@@ -323,6 +331,7 @@ export async function startRound(
             throw new Error(`${why}\nafter ${requests} requests:\n${await texts()}`, { cause: error });
           });
           await checkDrivers(before);
+          await quiet();
           await messages.settle(requested);
           previous = numberOfCopies > 1 && requests === 1 ? work : undefined;
           return requests;

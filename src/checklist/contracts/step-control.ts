@@ -39,8 +39,11 @@ export type StepRefusal =
   | { readonly reason: 'deploy-gone' }
   /** `rolledBackAt`: when the last rollback ended, epoch ms. Absent when there was none. */
   | { readonly reason: 'nothing-deployed'; readonly rolledBackAt?: number }
-  /** A deploy or rollback had begun, and the bot stopped or another copy took over. The copy that stands by continues it. */
+  /** A deploy or rollback has begun and did not end here. A process that stands by finishes it. */
   | { readonly reason: 'interrupted' }
+  /** The control table failed, and it is not known whether the deploy or rollback has begun. */
+  | { readonly reason: 'deploy-unclear'; readonly fault: Fault }
+  | { readonly reason: 'shutting-down' }
   | PipelineBusy
   | { readonly reason: 'no-images' }
   | { readonly reason: 'fault'; readonly fault: Fault; readonly reached?: DeployStage };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
-import { type ControlTable, type Key, parsedEntry, readParsed } from '../../state/table/control-table.ts';
+import { type ControlTable, type Key, parsedEntry, parsedText, readParsed } from '../../state/table/control-table.ts';
 
 /** A deploy from its preview to its end, and its rollback. `plan` is JSON of the pipeline's DeployPlan. */
 const recordSchema = z.object({
@@ -29,6 +29,8 @@ const recordSchema = z.object({
   at: z.number().exactOptional(),
   /** When it began, epoch ms. It tells a deploy and each of its rollbacks apart. */
   begunAt: z.number().exactOptional(),
+  /** A new value whenever a process begins it or takes it over: only that process stores how it ends. */
+  worker: z.string().exactOptional(),
   /** The deploy before this one that is still in effect after this one is rolled back. */
   previous: z.string().exactOptional(),
   /** The approval of new code, and who gave it. */
@@ -48,7 +50,7 @@ const recordSchema = z.object({
   end: z.string().exactOptional(),
 });
 export type DeployRecord = z.infer<typeof recordSchema>;
-const openSchema = z.looseObject({ begunAt: z.number().exactOptional() });
+const openSchema = z.looseObject({ begunAt: z.number().exactOptional(), ended: z.string().exactOptional() });
 type Changes = Partial<
   Pick<
     DeployRecord,
@@ -56,6 +58,7 @@ type Changes = Partial<
     | 'by'
     | 'at'
     | 'begunAt'
+    | 'worker'
     | 'isRollback'
     | 'approvalId'
     | 'approvedBy'
@@ -69,8 +72,8 @@ type Changes = Partial<
 
 /**
  * The deploys of one pipeline in the control table: `deploy#ID`; `pipeline#NAME` / `deploy` names the last one, and
- * `deploys#NAME` / `open#ID` those that are going on or whose end is not shown yet, with `begunAt` of the deploy or
- * rollback for which it is open.
+ * `deploys#NAME` / `open#ID#BEGUN_AT` each deploy and each rollback that is going on or whose end is not shown yet. `ended`
+ * is its record (JSON), where another one of the same id has begun since. Earlier versions wrote `open#ID`.
  */
 export interface DeployStore {
   plan(record: DeployRecord): Promise<void>;
@@ -79,15 +82,21 @@ export interface DeployStore {
   last(): Promise<DeployRecord | undefined>;
   /** When the last rollback ended, epoch ms. */
   rolledBackAt(): Promise<number | undefined>;
-  /** Changes the record if it is in one of the states `from`; undefined otherwise. With `begunAt` it is listed as open. */
-  move(id: string, from: DeployRecord['state'][], set: Changes): Promise<DeployRecord | undefined>;
+  /** Begins a deploy or rollback if the record is in one of the states `from`; undefined otherwise. It is listed as open. */
+  begin(id: string, from: DeployRecord['state'][], set: Begin): Promise<DeployRecord | undefined>;
+  /** Makes `worker` the process that works on a deploy or rollback in progress; undefined where none is. Call it under the lease. */
+  takeOver(id: string, worker: string): Promise<DeployRecord | undefined>;
+  /** Changes a deploy or rollback in progress on which this process works; undefined where another one took it over. */
+  change(record: Pick<DeployRecord, 'id' | 'worker'>, set: Changes): Promise<DeployRecord | undefined>;
   /** Stores the message that shows the deploy or rollback which began at this time, if none has begun since. */
   setMessage(id: string, begunAt: number, message: { readonly channel: string; readonly ts: string }): Promise<void>;
-  /** Deploys and rollbacks that are not closed, also those that an older version began. */
-  open(): Promise<readonly OpenDeploy[]>;
-  /** Nobody has to look at it any more, unless another deploy or rollback of this record has begun since. */
+  /** Deploys and rollbacks that are not closed, also those that an older version began. Each is read when it is reached. */
+  open(): AsyncIterable<OpenDeploy>;
+  /** Nobody has to look at this deploy or rollback any more. */
   close(open: Pick<DeployRecord, 'id' | 'begunAt'>): Promise<void>;
 }
+
+type Begin = Changes & { readonly state: 'deploying' | 'rolling-back'; readonly begunAt: number };
 
 export interface OpenDeploy {
   readonly record: DeployRecord;
@@ -104,7 +113,10 @@ export const isInProgress = ({ state }: Pick<DeployRecord, 'state'>): boolean =>
 export function createDeployStore(table: ControlTable, name: string): DeployStore {
   const lastKey: Key = { pk: `pipeline#${name}`, sk: 'deploy' };
   const key = (id: string): Key => ({ pk: `deploy#${id}`, sk: 'deploy' });
-  const openKey = (id: string): Key => ({ pk: `deploys#${name}`, sk: `open#${id}` });
+  const openKey = ({ id, begunAt }: Pick<DeployRecord, 'id' | 'begunAt'>): Key => ({
+    pk: `deploys#${name}`,
+    sk: begunAt === undefined ? `open#${id}` : `open#${id}#${begunAt}`,
+  });
   const read = (id: string) => readParsed(table, key(id), recordSchema);
   /** The deploys that began, the newest first. */
   async function* begun(): AsyncIterable<DeployRecord> {
@@ -132,39 +144,64 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       for await (const { state, at = 0 } of begun()) if (state === 'rolled-back') latest = Math.max(latest ?? 0, at);
       return latest;
     },
-    async move(id, from, set) {
+    async begin(id, from, set) {
       const before = await read(id);
       if (!before || !from.includes(before.state)) return;
       const { begunAt } = set;
+      // Its end, if that is not shown yet: the record is of the new one from here on.
+      if (before.end !== undefined)
+        await table.update(openKey(before), { set: { ended: JSON.stringify(before) } }, { exists: true });
       // First what leads to it: after a crash here that leads to a record that did not begin, and every reader skips it.
-      if (begunAt !== undefined) await table.update(openKey(id), { set: { id, begunAt } });
+      await table.create(openKey({ id, begunAt }), { id, begunAt });
       if (set.state === 'deploying' && !before.isInPlace) {
         const previous = (await last())?.id;
         if (previous !== undefined) await table.update(key(id), { set: { previous } });
         await table.update(lastKey, { set: { id } });
       }
-      const remove = begunAt !== undefined ? ['end', 'undoBecause', 'message'] : [];
-      const moved = await table.update(key(id), { set, remove }, { in: { state: from } });
+      const moved = await table.update(
+        key(id),
+        { set, remove: ['end', 'undoBecause', 'message'] },
+        { in: { state: from } },
+      );
       return moved.ok ? parsedEntry(moved.entry, recordSchema) : undefined;
+    },
+    async takeOver(id, worker) {
+      const found = await read(id);
+      if (!found || !isInProgress(found)) return;
+      // An older version stores no `begunAt`, and leaves that of the one before: `at` is the same until the end.
+      const begunAt = found.at ?? found.plannedAt;
+      await table.create(openKey({ id, begunAt }), { id, begunAt });
+      const taken = await table.update(key(id), { set: { worker, begunAt } }, { in: { state: [...IN_PROGRESS] } });
+      await table.remove(openKey({ id }));
+      return taken.ok ? parsedEntry(taken.entry, recordSchema) : undefined;
+    },
+    async change({ id, worker }, set) {
+      const mine = worker === undefined ? { absent: ['worker'] } : { equals: { worker } };
+      const changed = await table.update(key(id), { set }, { in: { state: [...IN_PROGRESS] }, ...mine });
+      return changed.ok ? parsedEntry(changed.entry, recordSchema) : undefined;
     },
     async setMessage(id, begunAt, message) {
       await table.update(key(id), { set: { message } }, { equals: { begunAt } });
     },
-    async open() {
-      const found = new Map<string, OpenDeploy>();
-      for await (const entry of table.list(`deploys#${name}`, { prefix: 'open#' })) {
-        const { begunAt } = parsedEntry(entry, openSchema);
-        const record = await read(entry.sk.slice('open#'.length));
+    async *open() {
+      const seen = new Set<string>();
+      for await (const { pk, sk } of table.list(`deploys#${name}`, { prefix: 'open#' })) {
+        // Read again: since the list was read it may have been closed.
+        const entry = await table.read({ pk, sk });
+        if (!entry) continue;
+        const { begunAt, ended } = parsedEntry(entry, openSchema);
+        const [, id = ''] = sk.split('#');
+        const record = ended === undefined ? await read(id) : parsedText(entry, ended, recordSchema.parse);
         if (!record) continue;
-        const hasBegun = record.state !== 'planned' && (begunAt === undefined || begunAt === record.begunAt);
-        found.set(record.id, { record, hasBegun, ...defined({ begunAt }) });
+        seen.add(id);
+        const isOfRecord = ended !== undefined || begunAt === undefined || begunAt === record.begunAt;
+        yield { record, hasBegun: isOfRecord && record.state !== 'planned', ...defined({ begunAt }) };
       }
       const begun = await last();
-      if (begun && isInProgress(begun) && !found.has(begun.id)) found.set(begun.id, { record: begun, hasBegun: true });
-      return [...found.values()];
+      if (begun && isInProgress(begun) && !seen.has(begun.id)) yield { record: begun, hasBegun: true };
     },
-    async close({ id, begunAt }) {
-      await table.remove(openKey(id), begunAt === undefined ? { absent: ['begunAt'] } : { equals: { begunAt } });
+    async close(open) {
+      await table.remove(openKey(open));
     },
   };
 }

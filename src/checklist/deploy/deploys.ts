@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type Approval, waitingOf } from '../../approvals/approval.ts';
 import { createEmitter } from '../../lib/async/emitter.ts';
+import { within } from '../../lib/async/within.ts';
 import { defined } from '../../lib/defined.ts';
 import { readJson } from '../../lib/json.ts';
 import { keepNewest } from '../../lib/memory/newest.ts';
-import { refuse, succeed } from '../../lib/result.ts';
+import { refuse, settle, succeed } from '../../lib/result.ts';
 import {
   bringsCode,
   type DeployPlan,
@@ -47,6 +48,20 @@ const CHECK_EVERY_MS = 5_000;
 const MOST_OWN = 100;
 /** The process that ended a deploy shows it; after this time another one does, ms. */
 const SHOW_FOR_OTHERS_MS = 15_000;
+/** What takes longer at a shutdown, as while Slack does not answer, is left to the next process. */
+const SHUTDOWN_MS = 8_000;
+
+/** The control table failed at the beginning of a deploy, and does not say whether it has begun. */
+class StartUnclearError extends Error {
+  override readonly name = 'StartUnclearError';
+  constructor(cause: unknown) {
+    super('It is not known whether the deploy has begun.', { cause });
+  }
+}
+
+/** Tells a deploy from its rollbacks, which have the same id. */
+const workOf = ({ id, begunAt }: Pick<DeployRecord, 'id' | 'begunAt'>): string => `${id} ${begunAt}`;
+const isSameWork = (a: OpenDeploy, b: OpenDeploy) => a.record.id === b.record.id && a.begunAt === b.begunAt;
 
 /** A deploy or rollback whose end is shown, and when it began. */
 type Shown = Pick<OpenDeploy, 'record' | 'begunAt'>;
@@ -61,25 +76,26 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     ports.warn(`a listener failed on the event ${kind} of a deploy`, error),
   );
   let recovering: Promise<void> | undefined;
-  let isBusy = false;
+  /** Requests that are carried out. */
+  let busy = 0;
   /** What persons asked for and is not done yet. It never rejects. */
   const underWay = new Set<Promise<unknown>>();
-  /** Deploys that this process began, or whose interruption it has shown. */
+  /** Deploys and rollbacks that this process has begun or taken over. */
   const own = new Set<string>();
+  /** Deploys whose interruption it has shown. */
   const shownAsInterrupted = new Set<string>();
 
-  /** Does the work under the lease. @throws as `finishDeploy` does, after the interruption was emitted. */
+  /** Does the work under the lease. @throws as `finishDeploy` does */
   async function work(record: DeployRecord, lost: AbortSignal, isRepeated: boolean): Promise<DeployEnd> {
+    own.add(workOf(record));
+    keepNewest(own, MOST_OWN);
     const deploy = viewOf(record);
-    const signal = AbortSignal.any([lost, closing.signal]);
-    const onStage = (stage: Extract<DeployEvent, { kind: 'stage' }>['stage']) =>
-      void events.emit({ kind: 'stage', deploy, stage });
-    try {
-      return await finishDeploy(finishPorts, record, { signal, isRepeated, onStage });
-    } catch (error) {
-      await events.emit({ kind: 'interrupted', deploy });
-      throw error;
-    }
+    return finishDeploy(finishPorts, record, {
+      signal: AbortSignal.any([lost, closing.signal]),
+      isRepeated,
+      onStage: (stage) => void events.emit({ kind: 'stage', deploy, stage }),
+      onInterrupted: () => events.emit({ kind: 'interrupted', deploy }),
+    });
   }
 
   /**
@@ -92,6 +108,18 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     const deploy = viewOf(now?.begunAt === record.begunAt ? (now ?? record) : record);
     if (isSilent || (await events.emit(defined({ kind: 'ended', deploy, end, late } as const))))
       await store.close(defined({ id: record.id, begunAt }));
+  }
+
+  /** Begins it under the lease. Where the reply to the write is lost, the record says whether it has begun. @throws StartUnclearError */
+  async function begin(...[id, from, set]: Parameters<typeof store.begin>): Promise<DeployRecord | undefined> {
+    try {
+      return await store.begin(id, from, set);
+    } catch (error) {
+      const now = await settle(() => store.read(id));
+      if (!now.ok) throw new StartUnclearError(error);
+      if (now.value?.worker !== set.worker) throw error;
+      return now.value;
+    }
   }
 
   /** A shutdown waits for it. */
@@ -108,17 +136,14 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       state: 'deploying' | 'rolling-back';
     },
   ): Promise<DeployAnswer> {
-    isBusy = true;
-    own.add(id);
-    keepNewest(own, MOST_OWN);
+    if (closing.signal.aborted) return refuse({ reason: 'shutting-down' });
+    busy += 1;
     let begun: DeployRecord | undefined;
-    let isLost = () => false;
     try {
       const done = await exclusively(ports.exclusive, async (lost): Promise<DeployEnd> => {
-        isLost = () => lost.aborted;
         const isRollback = set.state === 'rolling-back';
         const at = Math.round(clock.now());
-        begun = await store.move(id, from, { ...set, isRollback, at, begunAt: at });
+        begun = await begin(id, from, { ...set, isRollback, at, begunAt: at, worker: randomUUID() });
         if (!begun) return { kind: 'failed', refusal: { reason: 'deploy-gone' } };
         if (!begun.isInPlace) await events.emit({ kind: 'begun', deploy: viewOf(begun) });
         return work(begun, lost, false);
@@ -134,13 +159,15 @@ export function createDeploys(ports: DeploysPorts): Deploys {
         ...isShown,
       };
     } catch (error) {
-      if (begun && (isLost() || closing.signal.aborted)) {
+      if (begun) {
         ports.warn('a deploy was interrupted', error);
         return { ...refuse({ reason: 'interrupted' }), isShown: true };
       }
-      return { ...refuse(refusalOf(error, ports)), ...(begun ? ({ isShown: true } as const) : {}) };
+      if (error instanceof StartUnclearError)
+        return refuse({ reason: 'deploy-unclear', fault: ports.readFault(error.cause) });
+      return refuse(refusalOf(error, ports));
     } finally {
-      isBusy = false;
+      busy -= 1;
     }
   }
 
@@ -175,8 +202,9 @@ export function createDeploys(ports: DeploysPorts): Deploys {
   async function recover(): Promise<void> {
     await requests.endForgotten();
     await showApprovals(SHOW_FOR_OTHERS_MS);
-    if (isBusy) return;
-    for (const open of await store.open()) {
+    for await (const open of store.open()) {
+      // What this process carries out, it shows itself.
+      if (busy > 0) return;
       if (isInProgress(open.record)) await recoverWork(open);
       else await showForOthers(open);
     }
@@ -186,31 +214,29 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     const { record } = open;
     const end = open.hasBegun ? readEnd(record) : undefined;
     if (!end) {
-      // Under the lease, because a process may be about to begin it. Once it has begun, there is another entry or an end.
+      // Under the lease, because a process may be about to begin it.
       await exclusively(ports.exclusive, async () => {
-        const now = (await store.open()).find(({ record: { id } }) => id === record.id);
-        if (now && !isInProgress(now.record) && !(now.hasBegun && now.record.end !== undefined))
-          await store.close(defined({ id: record.id, begunAt: now.begunAt }));
+        for await (const now of store.open())
+          if (isSameWork(now, open) && !isInProgress(now.record) && !(now.hasBegun && readEnd(now.record)))
+            await store.close(defined({ id: record.id, begunAt: open.begunAt }));
       });
       return;
     }
-    if (own.has(record.id) || clock.now() - (record.at ?? 0) >= SHOW_FOR_OTHERS_MS) await show(open, end, 'not-shown');
+    if (own.has(workOf(record)) || clock.now() - (record.at ?? 0) >= SHOW_FOR_OTHERS_MS)
+      await show(open, end, 'not-shown');
   }
 
-  async function recoverWork({ record: found, begunAt }: OpenDeploy): Promise<void> {
+  async function recoverWork({ record: found }: OpenDeploy): Promise<void> {
     // While a stop file or a run prevents it, the next check tries again.
     const done = await exclusively(ports.exclusive, async (lost) => {
       // Read again under the lease: another process may have finished it meanwhile.
-      const record = await store.read(found.id);
-      if (!record || !isInProgress(record)) return;
-      own.add(record.id);
-      keepNewest(own, MOST_OWN);
-      await show(defined({ record, begunAt }), await work(record, lost, true), 'interrupted');
+      const record = await store.takeOver(found.id, randomUUID());
+      if (record) await show({ record, ...record }, await work(record, lost, true), 'interrupted');
     });
     if (done.ok || done.refusal.reason === 'busy' || done.refusal.reason === 'step-active') return;
-    if (shownAsInterrupted.has(found.id)) return;
+    if (shownAsInterrupted.has(workOf(found))) return;
     if (await events.emit({ kind: 'interrupted', deploy: viewOf(found), until: done.refusal }))
-      shownAsInterrupted.add(found.id);
+      shownAsInterrupted.add(workOf(found));
     keepNewest(shownAsInterrupted, MOST_OWN);
   }
 
@@ -255,8 +281,8 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       return withdrawn;
     },
     async inProgress() {
-      const found = (await store.open()).find(({ record }) => isInProgress(record) && !record.isInPlace);
-      return found && viewOf(found.record);
+      for await (const { record } of store.open()) if (isInProgress(record) && !record.isInPlace) return viewOf(record);
+      return;
     },
     async click(approvalId, click) {
       try {
@@ -292,7 +318,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     },
     async shutDown() {
       closing.abort(new Error('The bot shuts down'));
-      await Promise.all([recovering, ...underWay]);
+      await within(clock, SHUTDOWN_MS, Promise.all([recovering, ...underWay]));
     },
   };
 }

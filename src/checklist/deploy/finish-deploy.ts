@@ -11,7 +11,7 @@ import type { DeployEnd, StepRefusal } from '../contracts/step-control.ts';
 import type { StepFinding } from '../model/step.ts';
 import type { Checklist } from '../steps/checklist.ts';
 import type { RunningStep } from '../steps/step-recorder.ts';
-import type { DeployRecord, DeployStore } from './deploy-store.ts';
+import { type DeployRecord, type DeployStore, isInProgress } from './deploy-store.ts';
 
 /** How a deploy reports its stages and is cancelled. */
 export interface DeployHooks {
@@ -37,6 +37,9 @@ export interface FinishDeployPorts {
 /** A rollback that the bot does by itself is tried this often. */
 const UNDO_ATTEMPTS = 5;
 const UNDO_AGAIN_MS = 2_000;
+/** So often a write that belongs to the end is tried. After that the deploy stays in progress, and is repeated later. */
+const END_ATTEMPTS = 10;
+const END_AGAIN_MS = 1_000;
 
 export const planOf = (record: DeployRecord): DeployPlan => deployPlanSchema.parse(JSON.parse(record.plan));
 
@@ -53,7 +56,9 @@ export const refusalOf = (
 /**
  * Does the work of a stored deploy or rollback under the lease, and stores how it ended; returns the end. What it does is in
  * the audit log before it begins. `isRepeated`: another process may have begun it.
- * @throws when `signal` is aborted (the deploy goes on in whichever process stands by), and when the end cannot be stored
+ * @throws where it did not end here: `signal` is aborted, the end cannot be stored, or another process has taken it over. The
+ * deploy stays in progress, and whichever process stands by finishes it. `onInterrupted` is called before that, unless
+ * another process has it already
  */
 export async function finishDeploy(
   ports: FinishDeployPorts,
@@ -62,6 +67,7 @@ export async function finishDeploy(
     readonly signal: AbortSignal;
     readonly isRepeated: boolean;
     readonly onStage: (stage: DeployStage | 'undoing') => void;
+    readonly onInterrupted: () => Promise<unknown>;
   },
 ): Promise<DeployEnd> {
   const { store, clock, checklist, audit } = ports;
@@ -79,38 +85,40 @@ export async function finishDeploy(
   };
   let step: RunningStep | undefined;
 
-  interface Conclusion {
-    readonly end: DeployEnd;
-    readonly found: StepFinding;
-    readonly outcome: AuditOutcome;
+  /** A write that belongs to the end. @throws its last error */
+  async function persistently<T>(write: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1)
+      try {
+        return await write();
+      } catch (error) {
+        if (attempt === END_ATTEMPTS || signal.aborted) throw error;
+        ports.warn(`the end of ${what} is not stored yet`, error);
+        await clock.sleep(END_AGAIN_MS, signal);
+      }
   }
-  /** The ends that were written, by their JSON. */
-  const written = new Map<string, Conclusion>();
 
-  /** Stores the end: from then on nobody repeats the work. Returns the end that is stored, also where an earlier write lost its reply. */
+  /** Stores the end: from then on nobody repeats the work. */
   async function conclude(
     state: DeployRecord['state'],
     end: DeployEnd,
     found: StepFinding,
     outcome: AuditOutcome,
   ): Promise<DeployEnd> {
-    const json = JSON.stringify(end);
-    written.set(json, { end, found, outcome });
-    const set = { state, at: Math.round(clock.now()), end: json };
-    const moved = await settle(() => store.move(record.id, ['deploying', 'rolling-back', 'undoing'], set));
-    const stored = moved.ok && moved.value ? moved.value : await store.read(record.id);
-    const concluded = written.get(stored?.end ?? '');
-    if (!concluded)
-      throw moved.ok ? new Error(`Another process has ended ${what}. Its end is shown by that one.`) : moved.refusal;
-    audit.enqueue({ who: record.by, what, outcome: concluded.outcome });
-    const isDone = concluded.end.kind === 'finished' && !isRollback;
-    await step?.end(isDone ? 'done' : 'failed', concluded.found);
-    return concluded.end;
+    const set = { state, at: Math.round(clock.now()), end: JSON.stringify(end) };
+    // The first write may have lost its reply: then the record has this end.
+    const stored = await persistently(async () => (await store.change(record, set)) ?? (await store.read(record.id)));
+    if (stored?.end !== set.end || stored.worker !== record.worker)
+      throw new Error(`Another process works on ${what}, or has ended it. That one shows its end.`);
+    audit.enqueue({ who: record.by, what, outcome });
+    const isDone = end.kind === 'finished' && !isRollback;
+    const noted = await settle(async () => step?.end(isDone ? 'done' : 'failed', found));
+    if (!noted.ok) ports.warn(`the checklist does not have the end of ${what}`, noted.refusal);
+    return end;
   }
 
   async function succeeded(done: Deployed): Promise<DeployEnd> {
     // The proof was made on other code.
-    if (!plan.inPlace || isRollback) await checklist.disprove('logging');
+    if (!plan.inPlace || isRollback) await persistently(() => checklist.disprove('logging'));
     const codeSha256 = await ports.codeSha256().catch((error: unknown) => {
       ports.warn('the code of the function could not be read after its deploy', error);
       return done.codeSha256;
@@ -126,13 +134,15 @@ export async function finishDeploy(
     return conclude(isRollback ? 'rolled-back' : 'deployed', { kind: 'finished', deployed: done }, found, outcome);
   }
 
+  const refused = (refusal: StepRefusal): Promise<DeployEnd> =>
+    conclude('refused', { kind: 'failed', refusal }, { kind: 'interrupted' }, `refused: ${refusal.reason}`);
+
   /** The new package cannot be loaded, so every image would fail: rolls it back. */
   async function undo(refusal: DeployRefusal): Promise<DeployEnd> {
     how.onStage('undoing');
-    await store.move(record.id, ['deploying', 'undoing'], {
-      state: 'undoing',
-      undoBecause: JSON.stringify(refusal),
-    });
+    const undoing = { state: 'undoing', undoBecause: JSON.stringify(refusal) } as const;
+    if (!(await persistently(() => store.change(record, undoing))))
+      throw new Error(`Another process works on ${what}.`);
     audit.enqueue({ who: 'bot', what, outcome: `failed: ${refusal.reason}; the bot rolls it back` });
     const found: StepFinding = { kind: 'deploy-refused', reason: refusal.reason };
     for (let attempt = 1; ; attempt++)
@@ -173,35 +183,46 @@ export async function finishDeploy(
     return conclude(isRollback ? 'deployed' : isUnchanged ? 'refused' : 'failed', end, found, outcome);
   }
 
-  try {
-    const notCovered = record.state === 'deploying' ? await ports.refusalToBegin(record) : undefined;
-    if (notCovered) {
-      const end: DeployEnd = { kind: 'failed', refusal: notCovered };
-      return await conclude('refused', end, { kind: 'interrupted' }, `refused: ${notCovered.reason}`);
+  async function finish(): Promise<DeployEnd> {
+    let done: Deployed;
+    try {
+      const notCovered = record.state === 'deploying' ? await ports.refusalToBegin(record) : undefined;
+      if (notCovered) return refused(notCovered);
+      await audit.record({
+        who: isRepeated ? 'bot' : record.by,
+        what,
+        outcome: isRepeated ? 'resumed: the bot had stopped' : `begun: ${describeChange(record, plan)}`,
+      });
+      step = await checklist.begin('deploy', record.by);
+      const undoBecause = undoReason(record);
+      if (undoBecause) return undo(undoBecause);
+      done = isRollback
+        ? await ports.rollBack(plan, { ...hooks, ...defined({ keeps: record.keeps }) })
+        : await ports.carryOut(plan, hooks);
+    } catch (error) {
+      // What cannot be in the audit log is not repeated now.
+      if (signal.aborted || (!step && isRepeated)) throw error;
+      const isBroken = error instanceof DeployRefusedError && error.refusal.reason === 'not-loadable';
+      return isBroken ? undo(error.refusal) : failed(error);
     }
-    await audit.record({
-      who: isRepeated ? 'bot' : record.by,
-      what,
-      outcome: isRepeated ? 'resumed: the bot had stopped' : `begun: ${describeChange(record, plan)}`,
-    });
-    step = await checklist.begin('deploy', record.by);
-    const undoBecause = undoReason(record);
-    if (undoBecause) return await undo(undoBecause);
-    const done = isRollback
-      ? await ports.rollBack(plan, { ...hooks, ...defined({ keeps: record.keeps }) })
-      : await ports.carryOut(plan, hooks);
-    return await succeeded(done);
+    return succeeded(done);
+  }
+
+  try {
+    return await finish();
   } catch (error) {
-    // What cannot be in the audit log is not repeated now.
-    if (!step && isRepeated) throw error;
-    // The lease was lost or the bot stops.
-    if (signal.aborted) {
-      audit.enqueue({ who: 'bot', what, outcome: `interrupted: ${reached ? `at ${reached}, ` : ''}the bot stopped` });
-      await step?.end('failed', { kind: 'interrupted' });
+    const now = await settle(() => store.read(record.id));
+    const isMine = now.ok && now.value?.worker === record.worker && now.value !== undefined && isInProgress(now.value);
+    if (!isMine) {
+      await step?.leave();
       throw error;
     }
-    const isBroken = error instanceof DeployRefusedError && error.refusal.reason === 'not-loadable';
-    return isBroken ? undo(error.refusal) : failed(error);
+    const why = signal.aborted ? 'the bot stopped' : 'its end is not stored';
+    audit.enqueue({ who: 'bot', what, outcome: `interrupted: ${reached ? `at ${reached}, ` : ''}${why}` });
+    const noted = await settle(async () => step?.end('failed', { kind: 'interrupted' }));
+    if (!noted.ok) ports.warn(`the checklist does not have the interruption of ${what}`, noted.refusal);
+    await how.onInterrupted();
+    throw error;
   }
 }
 

@@ -113,11 +113,12 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
     return;
   }
 
-  /** Notes in the open checklist that it has this run, and whether the table keeps its records. */
+  /** Notes in the open checklist that it has this run, and whether the table keeps its records. Returns it with that. */
   async function noteRun(
-    { id, runIds, kept }: ChecklistRecord,
+    open: ChecklistRecord,
     { runId, startedBy, keepsRecords }: RunSnapshot,
-  ): Promise<void> {
+  ): Promise<ChecklistRecord> {
+    const { id, runIds, kept } = open;
     const isKept = keepsRecords && !kept;
     if (isKept)
       audit.enqueue({
@@ -125,11 +126,13 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
         what: `checklist ${id}`,
         outcome: 'changed: no flush, the table keeps its records',
       });
-    if (isKept || !runIds.includes(runId))
-      await store.update(id, {
-        runIds: [...new Set([...runIds, runId])],
-        ...(isKept && { kept: { by: startedBy, at: now() } }),
-      });
+    if (!isKept && runIds.includes(runId)) return open;
+    const noted = {
+      runIds: [...new Set([...runIds, runId])],
+      ...(isKept && { kept: { by: startedBy, at: now() } }),
+    };
+    await store.update(id, noted);
+    return { ...open, ...noted };
   }
 
   async function closeWithRun(open: ChecklistRecord, run: RunSnapshot): Promise<void> {
@@ -141,7 +144,8 @@ export function createChecklist(ports: ChecklistPorts): Checklist {
       at,
       found: rescanFinding(run),
     });
-    await closeAs(open, { kind: 'completed', runId: run.runId }, run.startedBy);
+    // Noting that at its start may have failed.
+    await closeAs(await noteRun(open, run), { kind: 'completed', runId: run.runId }, run.startedBy);
   }
 
   /**

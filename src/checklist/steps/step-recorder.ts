@@ -10,6 +10,8 @@ import type { ChecklistStore } from './checklist-store.ts';
 export interface RunningStep {
   /** Ends the step. Resolves when the result is stored. */
   end(state: 'done' | 'failed', found?: StepFinding): Promise<void>;
+  /** Another process has the step now: it is not renewed any more, and its result is not stored here. */
+  leave(): Promise<void>;
 }
 
 const RENEW_EVERY_MS = SILENT_AFTER_MS / 4;
@@ -41,10 +43,14 @@ export async function beginStep(
         .catch((error) => ports.warn(`the record of step ${step} was not renewed`, error));
     }
   })();
+  async function leave(): Promise<void> {
+    ended.abort();
+    await renewing;
+  }
   return {
+    leave,
     async end(state, found) {
-      ended.abort();
-      await renewing;
+      await leave();
       audit.enqueue(auditOfStep(checklistId, recordOf(state, found)));
       await store.setStep(checklistId, recordOf(state, found));
     },

@@ -128,7 +128,7 @@ function outcomeOf(done: DeployAnswer): AuditOutcome {
   if (done.ok) return done.value.unchanged ? 'finished: everything was in place already' : 'finished';
   const { refusal } = done;
   const why = refusal.reason === 'deploy' ? refusal.refusal.reason : refusal.reason;
-  return `${done.isShown ? 'failed' : 'refused'}: ${why}`;
+  return `${done.isShown || why === 'deploy-unclear' ? 'failed' : 'refused'}: ${why}`;
 }
 
 /** Why the uploaded file was not downloaded; undefined for another error. */

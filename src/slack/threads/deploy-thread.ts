@@ -91,7 +91,12 @@ export function createDeployThread(ports: {
     }
     if (!late) return;
     await chat
-      .post(channel, lateEndMessage(deploy, how, late), { ts: location.ts, broadcast: false })
+      .post(
+        channel,
+        lateEndMessage(deploy, how, late),
+        { ts: location.ts, broadcast: false },
+        onceIdOf(`${workOf(deploy)} late`, channel),
+      )
       .catch((error: unknown) => onError(error, 'the requester of a deploy was not notified of its end'));
   }
 

@@ -106,7 +106,7 @@ function copy(
     approvalMs: 15 * 60_000,
     clock,
     audit,
-    checklist: { begin: async () => ({ end: async () => {} }), disprove: async () => {} },
+    checklist: { begin: async () => ({ end: async () => {}, leave: async () => {} }), disprove: async () => {} },
     exclusive: {
       lease: createLease({ table, name: 'fn', holder: name, durationMs: LEASE_MS, clock }),
       activeRun: async () => undefined,
@@ -140,7 +140,7 @@ async function restartUntilClosed(
   const store = createDeployStore(one.table, 'fn');
   two.deploys.standBy();
   for (let look = 0; look < 400; look++) {
-    if ((await store.open()).length === 0) return;
+    if ((await Array.fromAsync(store.open())).length === 0) return;
     await two.clock.advance(250);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

@@ -17,7 +17,7 @@ test('no update of a deploy is empty, and the deploy before is stored where ther
   );
   for (const id of ['d-1', 'd-2']) {
     await store.plan({ id, plan: '{}', by: 'U1', plannedAt: 1, isInPlace: false, state: 'planned' });
-    await store.move(id, ['planned'], { state: 'deploying' });
+    await store.begin(id, ['planned'], { state: 'deploying', begunAt: 1 });
   }
   for (const set of updates) expect(Object.values(set).filter((value) => value !== undefined)).not.toEqual([]);
   expect(await store.read('d-1')).not.toHaveProperty('previous');

@@ -11,6 +11,7 @@ import {
   events,
   FACTS,
   freshForEachTest,
+  openDeploys,
   PLAN,
   planned,
   stateOf,
@@ -148,7 +149,13 @@ describe('new code', () => {
     expect(await other.deploys.withdrawApproved('U9')).toMatchObject([{ id: approval.id }]);
     expect(await other.deploys.withdrawApproved('U9')).toEqual([]);
     expect(await approvalNow(one, approval.id)).toMatchObject({ kind: 'withdrawn', by: 'U9' });
-    await store.move(id, ['planned'], { state: 'deploying', by: 'U1', channel: 'C1', approvalId: approval.id });
+    await store.begin(id, ['planned'], {
+      state: 'deploying',
+      begunAt: 1,
+      by: 'U1',
+      channel: 'C1',
+      approvalId: approval.id,
+    });
     expect(await other.deploys.inProgress()).toMatchObject({ id, approvalId: approval.id });
     other.deploys.standBy();
     await until(async () => ends().length > 0, other.clock);
@@ -183,7 +190,7 @@ describe('new code', () => {
     const { id, approval } = await requested(one);
     await one.deploys.click(approval.id, click('U2'));
     await until(async () => (await stateOf(id)) === 'deployed', one.clock);
-    await until(async () => (await store.open()).length === 0, one.clock);
+    await until(async () => (await openDeploys()).length === 0, one.clock);
     expect(await one.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
     expect(done).toEqual(['one deploys', 'one rolls back']);
   });
@@ -214,7 +221,13 @@ describe('a process that dies', () => {
     const at = one.clock.now();
     const state = { kind, by: 'U2', at, ...(kind === 'used' ? { usedAt: at } : {}) };
     await table.update({ pk: `approval#${approval.id}`, sk: 'approval' }, { set: { state, stateKind: kind } });
-    await store.move(id, ['planned'], { state: 'deploying', approvalId: approval.id, approvedBy: 'U2', at });
+    await store.begin(id, ['planned'], {
+      state: 'deploying',
+      begunAt: at,
+      approvalId: approval.id,
+      approvedBy: 'U2',
+      at,
+    });
     return { id, approval };
   }
   const AFTER_EXPIRY_MS = 3 * 24 * 3_600_000;
@@ -268,7 +281,7 @@ describe('a process that dies', () => {
   test('does not deploy with an approval that was withdrawn, nor without one', async () => {
     const one = copy('one');
     const { id } = await requested(one);
-    await store.move(id, ['planned'], { state: 'deploying', at: one.clock.now() });
+    await store.begin(id, ['planned'], { state: 'deploying', begunAt: one.clock.now(), at: one.clock.now() });
     const two = copy('two');
     two.deploys.standBy();
     await until(async () => (await stateOf(id)) === 'refused', two.clock);

@@ -9,6 +9,7 @@ import {
   events,
   freshForEachTest,
   held,
+  openDeploys,
   planned,
   stateOf,
   stepNow,
@@ -36,9 +37,9 @@ describe('an end whose write is stored and whose reply is lost', () => {
     let isLost = false;
     return {
       ...store,
-      async move(id, from, set) {
-        const moved = await store.move(id, from, set);
-        if (set.state !== state || isLost) return moved;
+      async change(record, set) {
+        const changed = await store.change(record, set);
+        if (set.state !== state || isLost) return changed;
         isLost = true;
         throw new Error('connect ECONNRESET');
       },
@@ -57,9 +58,13 @@ describe('an end whose write is stored and whose reply is lost', () => {
     async (isUnread) => {
       const one = copy('one', { store: losing('deployed', isUnread) });
       const id = await planned(one);
-      expect(await one.deploys.deploy(id, 'U1', 'C01')).toMatchObject({ ok: true });
+      const deployed = one.deploys.deploy(id, 'U1', 'C01');
+      await until(async () => ends().length === 1, one.clock);
+      expect(await deployed).toMatchObject({ ok: true });
       const two = copy('two', { store: losing('rolled-back', isUnread) });
-      expect(await two.deploys.rollback(id, 'U1')).toMatchObject({ ok: true });
+      const rolledBack = two.deploys.rollback(id, 'U1');
+      await until(async () => ends().length === 2, two.clock);
+      expect(await rolledBack).toMatchObject({ ok: true });
       expect(ends().map(({ deploy, end }) => `${deploy.kind} ${end.kind}`)).toEqual([
         'deploy finished',
         'rollback finished',
@@ -153,12 +158,12 @@ describe('an interrupted deploy', () => {
     await until(async () => (await stateOf(id)) === 'deployed', two.clock);
     expect(done).toEqual(['one deploys', 'two deploys']);
     expect(await stepNow()).toMatchObject({ step: 'deploy', state: 'done' });
-    await until(async () => (await store.open()).length === 0, two.clock);
+    await until(async () => (await openDeploys()).length === 0, two.clock);
     // The requester's process is gone, so the end is shown as one that another process found.
     expect(ends()).toMatchObject([
       { deploy: { id, kind: 'deploy', by: 'U1', channel: 'C01' }, end: { kind: 'finished' }, late: 'interrupted' },
     ]);
-    expect(await store.open()).toEqual([]);
+    expect(await openDeploys()).toEqual([]);
     expect(audit.written.filter(({ what }) => what === `deploy ${id}`)).toMatchObject([
       { who: 'U1', outcome: expect.stringMatching(/^begun: code /) },
       { who: 'bot', outcome: 'interrupted: the bot stopped' },
@@ -265,7 +270,7 @@ describe('an interrupted deploy', () => {
     two.deploys.standBy();
     await until(async () => ends().length > 2, two.clock);
     isUp = true;
-    await until(async () => (await store.open()).length === 0, two.clock);
+    await until(async () => (await openDeploys()).length === 0, two.clock);
     const shown = ends().length;
     await two.clock.advance(60_000);
     expect(ends()).toHaveLength(shown);
@@ -287,7 +292,7 @@ describe('an interrupted deploy', () => {
     work.finish();
     await shutDown;
     expect(ends().at(-1)).toMatchObject({ deploy: { id, kind: 'rollback' }, end: { kind: 'finished' } });
-    expect(await store.open()).toEqual([]);
+    expect(await openDeploys()).toEqual([]);
     expect(await rolledBack).toMatchObject({ ok: true, isShown: true });
   });
 
@@ -320,11 +325,11 @@ describe('an interrupted deploy', () => {
     );
     await one.clock.advance(1_000);
     const begin = { state: 'rolling-back', begunAt: one.clock.now(), at: one.clock.now() } as const;
-    await expect(dying.move(id, ['deployed'], begin)).rejects.toThrow('the process dies');
-    expect(await store.open()).toMatchObject([{ record: { id, state: 'deployed' }, hasBegun: false }]);
+    await expect(dying.begin(id, ['deployed'], begin)).rejects.toThrow('the process dies');
+    expect(await openDeploys()).toMatchObject([{ record: { id, state: 'deployed' }, hasBegun: false }]);
     const two = copy('two');
     two.deploys.standBy();
-    await until(async () => (await store.open()).length === 0, two.clock);
+    await until(async () => (await openDeploys()).length === 0, two.clock);
     expect(ends()).toHaveLength(1);
     expect(await stateOf(id)).toBe('deployed');
   });
@@ -360,7 +365,7 @@ describe('an interrupted deploy', () => {
     await rolledBack;
     const said = ends().map(({ deploy: { kind, channel } }) => `${kind} in ${channel}`);
     expect(said).toEqual(['deploy in C01', 'rollback in C02']);
-    expect(await store.open()).toEqual([]);
+    expect(await openDeploys()).toEqual([]);
   });
 
   test('a process that dies before the deploy begins leaves nothing', async () => {
@@ -368,7 +373,7 @@ describe('an interrupted deploy', () => {
     const id = await planned(one);
     await table.create({ pk: 'deploys#fn', sk: `open#${id}` }, { id });
     one.deploys.standBy();
-    await until(async () => (await store.open()).length === 0, one.clock);
+    await until(async () => (await openDeploys()).length === 0, one.clock);
     expect(done).toEqual([]);
     expect(await stateOf(id)).toBe('planned');
     expect(events).toEqual([]);

@@ -203,4 +203,6 @@ export async function until(what: () => Promise<boolean>, clock: FakeClock): Pro
   }
   throw new Error('The condition was never met.');
 }
+/** The deploys and rollbacks that are not closed. */
+export const openDeploys = () => Array.fromAsync(store.open());
 export const stateOf = async (id: string) => (await store.read(id))?.state;

@@ -77,6 +77,17 @@ describe('a checklist', () => {
     },
   );
 
+  test('a checklist that could not note at the start that its run keeps the records notes it at the end', async () => {
+    const checklist = open();
+    await checklist.ensureOpen('U1');
+    const snapshot = runSnapshot({ runId: 'r-7', keepsRecords: true, startedAt: clock.now(), startedBy: 'U2' });
+    const completed = { ...snapshot, state: { kind: 'completed' } } as const;
+    await checklist.onRunEvent({ kind: 'completed', snapshot: completed, drive: 'd-1', leftInFlight: 0 });
+    const closed = await store.read('c-0001');
+    expect(closed?.steps?.find(({ step }) => step === 'flush')).toMatchObject({ state: 'skipped', because: 'keep' });
+    expect(closed?.runIds).toEqual(['r-7']);
+  });
+
   test('a checklist notes nothing of a resumed run that began before it, or has only a part of the images', async () => {
     const checklist = open();
     const of = (change: Partial<RunSnapshot>) =>

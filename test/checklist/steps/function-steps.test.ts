@@ -22,6 +22,7 @@ function stepsOn(world: { job?: TableJob; codes?: string[]; isDeploying?: boolea
     checklist: {
       begin: async (step) => ({
         end: async (state) => void done.push(`${step} ${state}`),
+        leave: async () => {},
       }),
       prove: async (of, { codeSha256 }) => void done.push(`${of} proven of ${codeSha256}`),
       disprove: async (of) => void done.push(`${of} disproven`),

@@ -79,7 +79,7 @@ function readers(table: ControlTable, answer: string): Readonly<Record<string, (
     'open approvals': () => Array.fromAsync(approvals.open()),
     'every open approval': () => Array.fromAsync(approvals.open({ strict: true })),
     'approvals to show': () => Array.fromAsync(approvals.unshown()),
-    deploys: () => deploys.open(),
+    deploys: () => Array.fromAsync(deploys.open()),
     autopilot: () => createAutopilotStore(table, PIPELINE).read(),
     job: () => createJobRecord(table, PIPELINE).read(),
     'backup job': () => createBackupJobRecord(table, PIPELINE).read(),

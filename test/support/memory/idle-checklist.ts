@@ -27,7 +27,7 @@ export const idleControls = (runs: RunControl): Omit<BotControls, 'tables'> => (
     ensureOpen: async () => 'c-0001',
     openId: async () => undefined,
     backupsOfOpen: async () => [],
-    begin: async () => ({ end: async () => {} }),
+    begin: async () => ({ end: async () => {}, leave: async () => {} }),
     prove: async () => {},
     disprove: async () => {},
     override: async () => ({ ok: false, refusal: { reason: 'already-met' } }),

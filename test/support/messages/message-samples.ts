@@ -196,6 +196,8 @@ export const stepRefusals: readonly StepRefusal[] = [
   { reason: 'no-images' },
   { reason: 'fault', fault },
   { reason: 'step-active' },
+  { reason: 'shutting-down' },
+  { reason: 'deploy-unclear', fault: { reason: 'network', message: 'M 1', fix: 'F 1' } },
   { reason: 'nothing-deployed' },
   { reason: 'nothing-deployed', rolledBackAt: 1_760_000_000_000 },
   { reason: 'run-active', runId: 'R 1' },

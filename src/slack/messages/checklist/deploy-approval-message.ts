@@ -89,4 +89,7 @@ export function deployRequestEndedMessage({ state, requestedBy }: Approval): Mes
 
 /** Why an approved deploy did not begin. */
 export const deployNotStartedMessage = (refusal: StepRefusal): Message =>
-  say('The approved deploy was not started.', ...stepRefusalLines(refusal));
+  say(
+    ...(refusal.reason === 'deploy-unclear' ? [] : ['The approved deploy was not started.']),
+    ...stepRefusalLines(refusal),
+  );

@@ -162,9 +162,10 @@ const requestedLine = ({ by, approvedBy }: DeployView): string =>
 export function deployInterruptedMessage({ deploy, until }: Extract<DeployEvent, { kind: 'interrupted' }>): Message {
   return say(
     `${nameOf(deploy)} was interrupted. It is not finished.`,
-    ...(until === undefined
-      ? ['Another process of the bot, or its next start, finishes it.']
-      : ['The bot finishes it as soon as it can. At the moment it cannot:', ...stepRefusalLines(until)]),
+    until === undefined
+      ? 'The bot finishes it as soon as it can.'
+      : 'The bot finishes it as soon as it can. At the moment it cannot:',
+    ...(until === undefined ? [] : stepRefusalLines(until)),
   );
 }
 

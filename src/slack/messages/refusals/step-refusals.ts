@@ -33,8 +33,14 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
           ];
     case 'interrupted':
       return [
-        'Interrupted: the bot stopped, or another copy of the bot took over. That copy, or the next start, continues.',
+        'Interrupted: it is not finished. The bot, or another copy of it, finishes it as soon as it can.',
         'See it with `/rescan checklist`.',
+      ];
+    case 'deploy-unclear':
+      return [
+        `The control table failed at the beginning: ${describeFault(refusal.fault)}.`,
+        ...faultLines(refusal.fault),
+        'It may begin within seconds. `/rescan status` says whether it has.',
       ];
     case 'no-images':
       return ['Nothing was invoked: the bucket has no image to try.', 'Check the setting `IMAGE_BUCKET`.'];
@@ -50,6 +56,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
     case 'run-active':
     case 'job-active':
     case 'busy':
+    case 'shutting-down':
       return tableRefusalLines(refusal);
   }
 }
