@@ -1,4 +1,4 @@
-import { type Result, refuse, succeed } from '../../lib/result.ts';
+import { type Result, refuse, settle } from '../../lib/result.ts';
 import { FaultError } from '../../pipeline/fault.ts';
 import type { Fault } from '../../pipeline/invoke/invocation.ts';
 import type { QuotaReport } from '../contracts/quota-report.ts';
@@ -56,7 +56,10 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
     }
   }
 
-  /** Records the step as running during the work, and then its finding. An error of the work becomes a refusal. */
+  /**
+   * Records the step as running during the work, and then its finding. An error of the work becomes a refusal; a finding that
+   * cannot be stored does not change the answer.
+   */
   async function recorded<T>(
     step: 'quotas' | 'test-logging' | 'sample',
     by: string,
@@ -64,17 +67,19 @@ export function createFunctionSteps(ports: FunctionStepsPorts): FunctionSteps {
     findingOf: (result: T) => { state: 'done' | 'failed'; found: StepFinding },
   ): Promise<Result<T, StepRefusal>> {
     const running = await checklist.begin(step, by);
-    try {
-      const result = await work();
-      const { state, found } = findingOf(result);
-      await running.end(state, found);
-      return succeed(result);
-    } catch (error) {
-      ports.warn(`step ${step} failed`, error);
-      const fault = error instanceof FaultError ? error.fault : ports.readFault(error);
-      await running.end('failed', { kind: 'error', message: fault.message });
-      return refuse(error instanceof EmptySampleError ? { reason: 'no-images' } : { reason: 'fault', fault });
+    const end = (...result: Parameters<typeof running.end>) =>
+      running.end(...result).catch((error: unknown) => ports.warn(`the result of step ${step} is not stored`, error));
+    const done = await settle(work);
+    if (done.ok) {
+      const { state, found } = findingOf(done.value);
+      await end(state, found);
+      return done;
     }
+    const error = done.refusal;
+    ports.warn(`step ${step} failed`, error);
+    const fault = error instanceof FaultError ? error.fault : ports.readFault(error);
+    await end('failed', { kind: 'error', message: fault.message });
+    return refuse(error instanceof EmptySampleError ? { reason: 'no-images' } : { reason: 'fault', fault });
   }
 
   /** Proven only if the code was the same before and after the test. */

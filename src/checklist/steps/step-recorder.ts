@@ -8,13 +8,15 @@ import type { ChecklistStore } from './checklist-store.ts';
 
 /** A step that is running. Its record is renewed for as long as this process runs. */
 export interface RunningStep {
-  /** Ends the step. Resolves when the result is stored. */
+  /** Ends the step. Resolves when the result is stored, which is tried for some seconds. @throws the last error of that */
   end(state: 'done' | 'failed', found?: StepFinding): Promise<void>;
   /** Another process has the step now: it is not renewed any more, and its result is not stored here. */
   leave(): Promise<void>;
 }
 
 const RENEW_EVERY_MS = SILENT_AFTER_MS / 4;
+const END_ATTEMPTS = 5;
+const END_AGAIN_MS = 1_000;
 
 /** Records a step as running, in the audit log first, and renews the record until the step ends. */
 export async function beginStep(
@@ -51,8 +53,16 @@ export async function beginStep(
     leave,
     async end(state, found) {
       await leave();
-      audit.enqueue(auditOfStep(checklistId, recordOf(state, found)));
-      await store.setStep(checklistId, recordOf(state, found));
+      const ended = recordOf(state, found);
+      audit.enqueue(auditOfStep(checklistId, ended));
+      for (let attempt = 1; ; attempt += 1)
+        try {
+          return await store.setStep(checklistId, ended);
+        } catch (error) {
+          if (attempt === END_ATTEMPTS) throw error;
+          ports.warn(`the result of step ${step} is not stored yet`, error);
+          await clock.sleep(END_AGAIN_MS);
+        }
     },
   };
 }

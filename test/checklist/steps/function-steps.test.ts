@@ -14,14 +14,17 @@ const unused = (): never => {
 };
 
 /** The steps on a function whose logging works. `codes`: the code of the function at each read. */
-function stepsOn(world: { job?: TableJob; codes?: string[]; isDeploying?: boolean }) {
+function stepsOn(world: { job?: TableJob; codes?: string[]; isDeploying?: boolean; endFails?: boolean }) {
   const clock = createFakeClock();
   const codes = [...(world.codes ?? ['code'])];
   const done: string[] = [];
   const steps = createFunctionSteps({
     checklist: {
       begin: async (step) => ({
-        end: async (state) => void done.push(`${step} ${state}`),
+        async end(state) {
+          if (world.endFails && state === 'done') throw new Error('The control table does not answer.');
+          done.push(`${step} ${state}`);
+        },
         leave: async () => {},
       }),
       prove: async (of, { codeSha256 }) => void done.push(`${of} proven of ${codeSha256}`),
@@ -76,6 +79,12 @@ describe('the test of failure logging', () => {
     const { steps, done } = stepsOn({ codes: ['former', 'other'] });
     await steps.testLogging('U1');
     expect(done).toContain('logging disproven');
+  });
+
+  test('a logging test whose result the control table does not store is answered with its result', async () => {
+    const { steps, done } = stepsOn({ endFails: true });
+    expect(await steps.testLogging('U1')).toMatchObject({ ok: true, value: { kind: 'proven' } });
+    expect(done).not.toContain('test-logging failed');
   });
 
   test('neither a logging test nor a sample invokes a function whose deploy is not finished, also after its process died', async () => {
