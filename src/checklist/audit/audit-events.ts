@@ -1,19 +1,33 @@
 import type { ApprovalState } from '../../approvals/approval.ts';
 import { isUnread } from '../../backup/format/export-record.ts';
 import { defined } from '../../lib/defined.ts';
+import { keepNewest } from '../../lib/memory/newest.ts';
 import type { RunEvent } from '../../run/model/types.ts';
 import type { AutopilotEvent } from '../contracts/autopilot-control.ts';
 import type { JobProgress, TableEvent } from '../contracts/table-control.ts';
 import type { AuditOutcome } from './audit-outcome.ts';
 import type { AuditWriter, NewAuditEntry } from './audit-writer.ts';
 
+const MOST_ENDS = 100;
+
 /** Listeners that write the events of runs, table jobs and the autopilot to the audit log. */
 export function createAuditor(audit: Pick<AuditWriter, 'enqueue'>) {
   const write = (entry: NewAuditEntry | undefined) => {
     if (entry) audit.enqueue(entry);
   };
+  /** The ends of drives that are in the audit. An end is announced again where the note of that failed. */
+  const ends = new Set<string>();
   return {
-    onRunEvent: (event: RunEvent) => write(auditOfRun(event)),
+    onRunEvent(event: RunEvent) {
+      const entry = auditOfRun(event);
+      if (entry && 'drive' in event) {
+        const end = `${event.drive} ${entry.who} ${entry.outcome}`;
+        if (ends.has(end)) return;
+        ends.add(end);
+        keepNewest(ends, MOST_ENDS);
+      }
+      write(entry);
+    },
     onTableEvent: (event: TableEvent) => write(auditOfTable(event)),
     onAutopilotEvent: (event: AutopilotEvent) => write(auditOfAutopilot(event)),
   };

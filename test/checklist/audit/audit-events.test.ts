@@ -237,4 +237,14 @@ describe('the audit', () => {
     auditor.onAutopilotEvent({ kind: 'started', record: autopilotRecord() });
     expect(audit.written.map(({ what }) => what.split(' ')[0])).toEqual(['run', 'flush', 'autopilot']);
   });
+
+  test('gets the end of a drive once, also where it is announced again, and that of each drive', () => {
+    const audit = createMemoryAudit();
+    const auditor = createAuditor(audit);
+    const end = (drive: string, kind: 'paused' | 'stopped') =>
+      auditor.onRunEvent({ kind, snapshot, drive, leftInFlight: 0 });
+    for (const drive of ['d-1', 'd-1', 'd-2']) end(drive, 'paused');
+    end('d-2', 'stopped');
+    expect(audit.written.map(({ outcome }) => outcome.split(':')[0])).toEqual(['paused', 'paused', 'stopped']);
+  });
 });
