@@ -80,6 +80,9 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       const isBeingMade =
         !begun.ok && begun.refusal.reason === 'job-active' && begun.refusal.job.work.kind === 'backup';
       if (isBeingMade) return void (await clock.sleep(ports.pollMs, closing));
+      // The next process continues.
+      if (!begun.ok && begun.refusal.reason === 'shutting-down')
+        return void (await change(record.id, { set: { attempts: record.attempts } }, ['running']));
       if (!begun.ok) return { kind: 'table-refused', step: 'backup', refusal: begun.refusal };
       const { id } = begun.value;
       while (!ended.has(id) && !closing.aborted && ports.holdsLease() && (await isBackupActive(id))) {
@@ -120,9 +123,9 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
       if (step !== 'validate') {
         const blocker = await ports.doStep(step, record.by);
         const reason = blocker?.kind === 'step-refused' ? blocker.refusal.reason : undefined;
-        const isBusy = reason === 'busy' || reason === 'step-active';
-        if (!isBusy && reason !== 'interrupted') return blocker;
-        // Another copy works on the function or took the step over: no person is needed, and what did not begin is no attempt.
+        const isBusy = reason === 'busy' || reason === 'step-active' || reason === 'shutting-down';
+        if (!isBusy && reason !== 'interrupted' && reason !== 'deploy-unclear') return blocker;
+        // Another process works on the function, took the step over, or continues after a restart: no person is needed, and what did not begin is no attempt.
         if (isBusy) await change(record.id, { set: { attempts: record.attempts } }, ['running']);
         return void (await clock.sleep(ports.pollMs, closing));
       }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defined } from '../../lib/defined.ts';
 import { type ControlTable, type Key, parsedEntry, parsedText, readParsed } from '../../state/table/control-table.ts';
+import type { Condition } from '../../state/table/expression.ts';
 
 /** A deploy from its preview to its end, and its rollback. `plan` is JSON of the pipeline's DeployPlan. */
 const recordSchema = z.object({
@@ -84,7 +85,10 @@ export interface DeployStore {
   rolledBackAt(): Promise<number | undefined>;
   /** Begins a deploy or rollback if the record is in one of the states `from`; undefined otherwise. It is listed as open. */
   begin(id: string, from: DeployRecord['state'][], set: Begin): Promise<DeployRecord | undefined>;
-  /** Makes `worker` the process that works on a deploy or rollback in progress; undefined where none is. Call it under the lease. */
+  /**
+   * Makes `worker` the process that works on a deploy or rollback in progress; undefined where none is, or another process
+   * has taken it over meanwhile. Call it under the lease.
+   */
   takeOver(id: string, worker: string): Promise<DeployRecord | undefined>;
   /** Changes a deploy or rollback in progress on which this process works; undefined where another one took it over. */
   change(record: Pick<DeployRecord, 'id' | 'worker'>, set: Changes): Promise<DeployRecord | undefined>;
@@ -108,6 +112,14 @@ export interface OpenDeploy {
 
 const NOT_IN_EFFECT: ReadonlySet<DeployRecord['state']> = new Set(['planned', 'refused', 'rolled-back', 'undone']);
 const IN_PROGRESS: ReadonlySet<DeployRecord['state']> = new Set(['deploying', 'rolling-back', 'undoing']);
+/** The condition that an attribute of the record is as it was read. */
+function unchanged<Name extends 'worker' | 'begunAt'>(
+  record: { readonly [name in Name]?: string | number | undefined },
+  name: Name,
+): Pick<Condition, 'equals' | 'absent'> {
+  const value = record[name];
+  return value === undefined ? { absent: [name] } : { equals: { [name]: value } };
+}
 export const isInProgress = ({ state }: Pick<DeployRecord, 'state'>): boolean => IN_PROGRESS.has(state);
 
 export function createDeployStore(table: ControlTable, name: string): DeployStore {
@@ -150,7 +162,8 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       const { begunAt } = set;
       // Its end, if that is not shown yet: the record is of the new one from here on.
       if (before.end !== undefined)
-        await table.update(openKey(before), { set: { ended: JSON.stringify(before) } }, { exists: true });
+        for (const open of new Set([openKey(before), openKey({ id })]))
+          await table.update(open, { set: { ended: JSON.stringify(before) } }, { exists: true });
       // First what leads to it: after a crash here that leads to a record that did not begin, and every reader skips it.
       await table.create(openKey({ id, begunAt }), { id, begunAt });
       if (set.state === 'deploying' && !before.isInPlace) {
@@ -158,10 +171,12 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
         if (previous !== undefined) await table.update(key(id), { set: { previous } });
         await table.update(lastKey, { set: { id } });
       }
+      // Of the one before, which is still as it was read.
+      const stale = (['keeps', 'approvalId', 'approvedBy'] as const).filter((name) => set[name] === undefined);
       const moved = await table.update(
         key(id),
-        { set, remove: ['end', 'undoBecause', 'message'] },
-        { in: { state: from } },
+        { set, remove: ['end', 'undoBecause', 'message', ...stale] },
+        { in: { state: from }, ...unchanged(before, 'begunAt') },
       );
       return moved.ok ? parsedEntry(moved.entry, recordSchema) : undefined;
     },
@@ -171,12 +186,16 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       // An older version stores no `begunAt`, and leaves that of the one before: `at` is the same until the end.
       const begunAt = found.at ?? found.plannedAt;
       await table.create(openKey({ id, begunAt }), { id, begunAt });
-      const taken = await table.update(key(id), { set: { worker, begunAt } }, { in: { state: [...IN_PROGRESS] } });
+      const taken = await table.update(
+        key(id),
+        { set: { worker, begunAt } },
+        { in: { state: [...IN_PROGRESS] }, ...unchanged(found, 'worker') },
+      );
       await table.remove(openKey({ id }));
       return taken.ok ? parsedEntry(taken.entry, recordSchema) : undefined;
     },
     async change({ id, worker }, set) {
-      const mine = worker === undefined ? { absent: ['worker'] } : { equals: { worker } };
+      const mine = unchanged({ worker }, 'worker');
       const changed = await table.update(key(id), { set }, { in: { state: [...IN_PROGRESS] }, ...mine });
       return changed.ok ? parsedEntry(changed.entry, recordSchema) : undefined;
     },

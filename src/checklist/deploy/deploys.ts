@@ -44,6 +44,7 @@ export interface Deploys extends DeployControl {
 }
 
 const CHECK_EVERY_MS = 5_000;
+const MOST_WAIT_MS = 60_000;
 /** Of the deploys that this process began, only the last ones are asked for again. */
 const MOST_OWN = 100;
 /** The process that ended a deploy shows it; after this time another one does, ms. */
@@ -94,7 +95,13 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       signal: AbortSignal.any([lost, closing.signal]),
       isRepeated,
       onStage: (stage) => void events.emit({ kind: 'stage', deploy, stage }),
-      onInterrupted: () => events.emit({ kind: 'interrupted', deploy }),
+      // Once: it is repeated until it ends.
+      async onInterrupted() {
+        if (shownAsInterrupted.has(workOf(record))) return;
+        shownAsInterrupted.add(workOf(record));
+        keepNewest(shownAsInterrupted, MOST_OWN);
+        await events.emit({ kind: 'interrupted', deploy });
+      },
     });
   }
 
@@ -141,6 +148,11 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     let begun: DeployRecord | undefined;
     try {
       const done = await exclusively(ports.exclusive, async (lost): Promise<DeployEnd> => {
+        // An earlier one that did not end is finished first: it would undo this one.
+        for await (const { record } of store.open())
+          if (isInProgress(record)) return { kind: 'failed', refusal: { reason: 'step-active' } };
+        if (closing.signal.aborted) return { kind: 'failed', refusal: { reason: 'shutting-down' } };
+        lost.throwIfAborted();
         const isRollback = set.state === 'rolling-back';
         const at = Math.round(clock.now());
         begun = await begin(id, from, { ...set, isRollback, at, begunAt: at, worker: randomUUID() });
@@ -189,7 +201,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     const set = { state: 'deploying', by, channel, approvalId: id, approvedBy: state.by } as const;
     const done = await carryOut(deployId, ['planned'], set);
     if (!done.ok && !done.isShown) await events.emit({ kind: 'not-started', approval, refusal: done.refusal });
-    if (!done.ok)
+    if (!done.ok && done.refusal.reason !== 'deploy-unclear')
       await requests.end(id, 'approved', {
         kind: 'void',
         at: Math.round(clock.now()),
@@ -230,20 +242,25 @@ export function createDeploys(ports: DeploysPorts): Deploys {
     // While a stop file or a run prevents it, the next check tries again.
     const done = await exclusively(ports.exclusive, async (lost) => {
       // Read again under the lease: another process may have finished it meanwhile.
+      lost.throwIfAborted();
       const record = await store.takeOver(found.id, randomUUID());
       if (record) await show({ record, ...record }, await work(record, lost, true), 'interrupted');
     });
     if (done.ok || done.refusal.reason === 'busy' || done.refusal.reason === 'step-active') return;
-    if (shownAsInterrupted.has(workOf(found))) return;
+    const name = `${workOf(found)} ${done.refusal.reason}`;
+    if (shownAsInterrupted.has(name)) return;
     if (await events.emit({ kind: 'interrupted', deploy: viewOf(found), until: done.refusal }))
-      shownAsInterrupted.add(workOf(found));
+      shownAsInterrupted.add(name);
     keepNewest(shownAsInterrupted, MOST_OWN);
   }
 
   async function keepRecovering(): Promise<void> {
-    while (!closing.signal.aborted) {
-      await recover().catch((error) => ports.warn('an interrupted deploy is not finished yet', error));
-      await clock.sleep(CHECK_EVERY_MS, closing.signal);
+    for (let waitMs = CHECK_EVERY_MS; !closing.signal.aborted; ) {
+      const done = await settle(recover);
+      if (!done.ok) ports.warn('an interrupted deploy is not finished yet', done.refusal);
+      // What fails again and again repeats work on the function each time.
+      waitMs = done.ok ? CHECK_EVERY_MS : Math.min(2 * waitMs, MOST_WAIT_MS);
+      await clock.sleep(waitMs, closing.signal);
     }
   }
 
@@ -285,6 +302,7 @@ export function createDeploys(ports: DeploysPorts): Deploys {
       return;
     },
     async click(approvalId, click) {
+      if (closing.signal.aborted) return refuse({ reason: 'shutting-down' });
       try {
         const decided = await requests.decide(approvalId, click);
         if (!decided.ok) return decided;

@@ -57,8 +57,8 @@ export const refusalOf = (
  * Does the work of a stored deploy or rollback under the lease, and stores how it ended; returns the end. What it does is in
  * the audit log before it begins. `isRepeated`: another process may have begun it.
  * @throws where it did not end here: `signal` is aborted, the end cannot be stored, or another process has taken it over. The
- * deploy stays in progress, and whichever process stands by finishes it. `onInterrupted` is called before that, unless
- * another process has it already
+ * deploy stays in progress, and whichever process stands by finishes it. `onInterrupted` is called before that where the
+ * record says that it is still this process's
  */
 export async function finishDeploy(
   ports: FinishDeployPorts,
@@ -84,6 +84,12 @@ export async function finishDeploy(
     },
   };
   let step: RunningStep | undefined;
+  /** The end that was written last, and what follows once it is stored. */
+  let written: { readonly json: string; readonly note: () => Promise<DeployEnd> } | undefined;
+  // A call of AWS in progress is waited for, and another process may have the step by then.
+  signal.addEventListener('abort', () => void step?.leave(), { once: true });
+
+  const takenOver = () => new Error(`Another process works on ${what}, or has ended it. That one shows its end.`);
 
   /** A write that belongs to the end. @throws its last error */
   async function persistently<T>(write: () => Promise<T>): Promise<T> {
@@ -105,20 +111,28 @@ export async function finishDeploy(
     outcome: AuditOutcome,
   ): Promise<DeployEnd> {
     const set = { state, at: Math.round(clock.now()), end: JSON.stringify(end) };
+    async function note(): Promise<DeployEnd> {
+      audit.enqueue({ who: record.by, what, outcome });
+      const isDone = end.kind === 'finished' && !isRollback;
+      const noted = await settle(async () => step?.end(isDone ? 'done' : 'failed', found));
+      if (!noted.ok) ports.warn(`the checklist does not have the end of ${what}`, noted.refusal);
+      return end;
+    }
+    written = { json: set.end, note };
     // The first write may have lost its reply: then the record has this end.
     const stored = await persistently(async () => (await store.change(record, set)) ?? (await store.read(record.id)));
-    if (stored?.end !== set.end || stored.worker !== record.worker)
-      throw new Error(`Another process works on ${what}, or has ended it. That one shows its end.`);
-    audit.enqueue({ who: record.by, what, outcome });
-    const isDone = end.kind === 'finished' && !isRollback;
-    const noted = await settle(async () => step?.end(isDone ? 'done' : 'failed', found));
-    if (!noted.ok) ports.warn(`the checklist does not have the end of ${what}`, noted.refusal);
-    return end;
+    if (stored?.end !== set.end || stored.worker !== record.worker) throw takenOver();
+    return note();
   }
 
   async function succeeded(done: Deployed): Promise<DeployEnd> {
-    // The proof was made on other code.
-    if (!plan.inPlace || isRollback) await persistently(() => checklist.disprove('logging'));
+    // Another process may have finished it, and somebody may have tested the logging since.
+    if ((await persistently(() => store.read(record.id)))?.worker !== record.worker) throw takenOver();
+    // The proof was made on other code, which it names: it does not hold for this one either way.
+    if (!plan.inPlace || isRollback)
+      await checklist
+        .disprove('logging')
+        .catch((error: unknown) => ports.warn('the proof of failure logging was not removed', error));
     const codeSha256 = await ports.codeSha256().catch((error: unknown) => {
       ports.warn('the code of the function could not be read after its deploy', error);
       return done.codeSha256;
@@ -141,8 +155,7 @@ export async function finishDeploy(
   async function undo(refusal: DeployRefusal): Promise<DeployEnd> {
     how.onStage('undoing');
     const undoing = { state: 'undoing', undoBecause: JSON.stringify(refusal) } as const;
-    if (!(await persistently(() => store.change(record, undoing))))
-      throw new Error(`Another process works on ${what}.`);
+    if (!(await persistently(() => store.change(record, undoing)))) throw takenOver();
     audit.enqueue({ who: 'bot', what, outcome: `failed: ${refusal.reason}; the bot rolls it back` });
     const found: StepFinding = { kind: 'deploy-refused', reason: refusal.reason };
     for (let attempt = 1; ; attempt++)
@@ -191,7 +204,7 @@ export async function finishDeploy(
       await audit.record({
         who: isRepeated ? 'bot' : record.by,
         what,
-        outcome: isRepeated ? 'resumed: the bot had stopped' : `begun: ${describeChange(record, plan)}`,
+        outcome: isRepeated ? 'resumed: it was not finished' : `begun: ${describeChange(record, plan)}`,
       });
       step = await checklist.begin('deploy', record.by);
       const undoBecause = undoReason(record);
@@ -211,10 +224,16 @@ export async function finishDeploy(
   try {
     return await finish();
   } catch (error) {
-    const now = await settle(() => store.read(record.id));
-    const isMine = now.ok && now.value?.worker === record.worker && now.value !== undefined && isInProgress(now.value);
-    if (!isMine) {
+    const read = await settle(() => store.read(record.id));
+    const now = read.ok && read.value?.worker === record.worker ? read.value : undefined;
+    // The reply to its write was lost, and the reads after it failed.
+    if (written && now?.end === written.json) return written.note();
+    if (!now || !isInProgress(now)) {
       await step?.leave();
+      throw error;
+    }
+    if (isRepeated && !step && !signal.aborted) {
+      await how.onInterrupted();
       throw error;
     }
     const why = signal.aborted ? 'the bot stopped' : 'its end is not stored';

@@ -65,14 +65,20 @@ describe('the autopilot', () => {
     expect(runStarts(world.runs)).toHaveLength(1);
   });
 
-  test.each(['busy', 'step-active', 'interrupted'] as const)(
-    'a step that is refused because another copy does it is tried again without a person: %s',
+  test.each(['busy', 'step-active', 'interrupted', 'shutting-down', 'deploy-unclear'] as const)(
+    'a step that another process does, or that did not begin or end because of a restart, is tried again without a person: %s',
     async (reason) => {
       let refusals = 0;
       const one = await started('one', {
         async doStep(step) {
-          if (step === 'sample' && refusals++ < 3) {
-            const refusal = reason === 'busy' ? { reason, holder: 'two' } : { reason };
+          if (step === 'sample' && refusals++ < (reason === 'deploy-unclear' ? 1 : 3)) {
+            const fault = { reason: 'network', message: 'no answer', fix: '' } as const;
+            const refusal =
+              reason === 'busy'
+                ? { reason, holder: 'two' }
+                : reason === 'deploy-unclear'
+                  ? { reason, fault }
+                  : { reason };
             if (reason === 'interrupted') world.steps.sample = { state: 'failed', found: { kind: 'interrupted' } };
             return { kind: 'step-refused', step, refusal };
           }
@@ -81,7 +87,7 @@ describe('the autopilot', () => {
         },
       });
       await until(() => eventsOf('approval-asked').length > 0, one);
-      expect(refusals).toBe(4);
+      expect(refusals).toBe(reason === 'deploy-unclear' ? 2 : 4);
       expect(eventsOf('needs-person')).toEqual([]);
     },
   );

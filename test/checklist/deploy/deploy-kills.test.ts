@@ -170,7 +170,7 @@ async function killAt(at: number, when: 'before' | 'after', isSlackUp: boolean):
   expect(texts.filter((text) => text.startsWith('Failure logging is deployed.'))).toHaveLength(1);
   expect(texts.filter((text) => /in progress/.test(text))).toEqual([]);
   expect(two.audit.written.map(({ outcome }) => outcome)).toEqual([
-    'resumed: the bot had stopped',
+    'resumed: it was not finished',
     expect.stringMatching(/^finished: code /),
   ]);
   await two.deploys.shutDown();

@@ -167,7 +167,7 @@ describe('an interrupted deploy', () => {
     expect(audit.written.filter(({ what }) => what === `deploy ${id}`)).toMatchObject([
       { who: 'U1', outcome: expect.stringMatching(/^begun: code /) },
       { who: 'bot', outcome: 'interrupted: the bot stopped' },
-      { who: 'bot', outcome: 'resumed: the bot had stopped' },
+      { who: 'bot', outcome: 'resumed: it was not finished' },
       { who: 'U1', outcome: expect.stringMatching(/^finished: code .*, published as version 2$/) },
     ]);
   });

@@ -33,7 +33,7 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
           ];
     case 'interrupted':
       return [
-        'Interrupted: it is not finished. The bot, or another copy of it, finishes it as soon as it can.',
+        'Interrupted in this process. The bot, or another copy of it, finishes it, unless that has happened already.',
         'See it with `/rescan checklist`.',
       ];
     case 'deploy-unclear':
