@@ -27,6 +27,7 @@ const ROUNDS: readonly [string, readonly Work[], Disturbance][] = FULL
   ? [
       ['every work', WORKS, killed],
       ['a run on Step Functions', [machineRun], killed],
+      ['a deploy and a rollback', [deploy, rollback], killed],
       [
         'the last change of a deploy and of a rollback',
         [
