@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
 import { DeployRefusedError } from '../../../src/pipeline/package/deploy-errors.ts';
 import {
+  asOneCall,
   audit,
   copy,
   done,
@@ -23,7 +24,6 @@ import {
 
 freshForEachTest();
 
-const NEVER = new AbortController().signal;
 /** The deploy or rollback that has begun. */
 function deployOf(kind: 'deploy' | 'rollback') {
   const begun = events.find((event) => event.kind === 'begun' && event.deploy.kind === kind);
@@ -281,7 +281,7 @@ describe('an interrupted deploy', () => {
   test('a rollback that ends while its process shuts down is shown before the shutdown ends', async () => {
     const work = held('one');
     const one = copy('one', {
-      rollBack: (plan, { signal: _, ...way }) => work.carryOut(plan, { ...way, signal: NEVER }),
+      rollBack: asOneCall(work.carryOut),
     });
     const id = await planned(one);
     await one.deploys.deploy(id, 'U1', 'C01');

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
-import { type ControlTable, ControlTableError } from '../../../src/state/table/control-table.ts';
+import type { ControlTable } from '../../../src/state/table/control-table.ts';
 import {
+  asOneCall,
   audit,
   checklistStore,
   copy,
@@ -10,9 +11,11 @@ import {
   events,
   freshForEachTest,
   held,
+  noAnswer,
   openDeploys,
   PLAN,
   planned,
+  shown,
   stateOf,
   stepNow,
   store,
@@ -23,10 +26,6 @@ import {
 
 freshForEachTest();
 
-const NEVER = new AbortController().signal;
-const refused = () =>
-  new ControlTableError({ reason: 'network', message: 'The control table does not answer.', fix: '' }, undefined);
-const shown = () => ends().map(({ deploy, end, late }) => `${deploy.kind} ${end.kind}${late ? ` ${late}` : ''}`);
 const storeWith = (other: Partial<ControlTable>): DeployStore => createDeployStore({ ...table, ...other }, 'fn');
 /** A deploy that a process began which died then. */
 async function leftBy(process: ReturnType<typeof copy>): Promise<string> {
@@ -40,7 +39,7 @@ test('a deploy is refused while a rollback whose end is not stored waits to be r
   const one = copy('one', {
     store: storeWith({
       async update(key, change, condition) {
-        if (change.set?.state === 'rolled-back') throw refused();
+        if (change.set?.state === 'rolled-back') throw noAnswer();
         return table.update(key, change, condition);
       },
     }),
@@ -113,12 +112,12 @@ test('an end that is stored, whose reply is lost, and that cannot be written aga
     store: {
       ...store,
       async change(record, set) {
-        if (isDown) throw refused();
+        if (isDown) throw noAnswer();
         const changed = await store.change(record, set);
         // It answers again when the process has given up to store the end.
         if (set.state !== 'deployed') return changed;
         isDown = true;
-        throw refused();
+        throw noAnswer();
       },
     },
   });
@@ -140,7 +139,7 @@ test('an end that is stored, whose reply is lost, and that cannot be written aga
 test('a process whose lease is lost in a call of AWS changes neither the step nor a proof that was made since', async () => {
   const work = held('one');
   const one = copy('one', {
-    carryOut: (plan, { signal: _, ...way }) => work.carryOut(plan, { ...way, signal: NEVER }),
+    carryOut: asOneCall(work.carryOut),
   });
   const id = await planned(one);
   const first = one.deploys.deploy(id, 'U1', 'C01');

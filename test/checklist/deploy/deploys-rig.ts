@@ -14,7 +14,7 @@ import type { DeployFacts } from '../../../src/pipeline/package/deploy-facts.ts'
 import type { DeployPlan, RollbackView, WrapperState } from '../../../src/pipeline/package/function-package.ts';
 import type { Deployed } from '../../../src/pipeline/package/function-update.ts';
 import { createLease } from '../../../src/state/lease.ts';
-import { type ControlTable, openControlTable } from '../../../src/state/table/control-table.ts';
+import { type ControlTable, ControlTableError, openControlTable } from '../../../src/state/table/control-table.ts';
 import { type LocalDynamo, startDynalite } from '../../support/aws/dynalite.ts';
 import { createMemoryAudit, type MemoryAudit } from '../../support/memory/memory-audit.ts';
 import { plannedDeploy } from '../../support/messages/checklist-builders.ts';
@@ -175,6 +175,16 @@ export const stepNow = async () => {
   const [record] = await checklistStore.steps((await checklistStore.open())?.id ?? '');
   return record;
 };
+/** The same work as one call of AWS: it does not notice that its signal is aborted. */
+export const asOneCall =
+  (work: Work): Work =>
+  (plan, { signal: _, ...way }) =>
+    work(plan, { ...way, signal: new AbortController().signal });
+/** What the store throws while the control table does not answer. */
+export const noAnswer = () =>
+  new ControlTableError({ reason: 'network', message: 'The control table does not answer.', fix: '' }, undefined);
+/** The ends that were shown, and why late. */
+export const shown = () => ends().map(({ deploy, end, late }) => `${deploy.kind} ${end.kind}${late ? ` ${late}` : ''}`);
 /** Work on the function that ends when `finish` is called. `begun` resolves when it has started. */
 export function held(name: string) {
   let begin = () => {};

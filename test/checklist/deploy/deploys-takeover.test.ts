@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createDeployStore, type DeployStore } from '../../../src/checklist/deploy/deploy-store.ts';
-import { type ControlTable, ControlTableError } from '../../../src/state/table/control-table.ts';
+import type { ControlTable } from '../../../src/state/table/control-table.ts';
 import {
+  asOneCall,
   audit,
   type Copy,
   copy,
@@ -10,8 +11,10 @@ import {
   events,
   freshForEachTest,
   held,
+  noAnswer,
   openDeploys,
   planned,
+  shown,
   stateOf,
   stepNow,
   store,
@@ -22,8 +25,6 @@ import {
 
 freshForEachTest();
 
-const NEVER = new AbortController().signal;
-const shown = () => ends().map(({ deploy, end, late }) => `${deploy.kind} ${end.kind}${late ? ` ${late}` : ''}`);
 const outcomesOf = (what: string) =>
   audit.written.filter((entry) => entry.what.startsWith(what)).map(({ outcome }) => outcome.replace(/:.*/, ''));
 const slackIsDown = () =>
@@ -46,8 +47,6 @@ const storeWith = (before: (sk: string, set: Record<string, unknown>) => Promise
   };
   return createDeployStore({ ...table, update, create }, 'fn');
 };
-const refused = () =>
-  new ControlTableError({ reason: 'network', message: 'The control table does not answer.', fix: '' }, undefined);
 
 describe('a process that was frozen in its last call of AWS', () => {
   test.each([
@@ -58,7 +57,7 @@ describe('a process that was frozen in its last call of AWS', () => {
     async (_, notices) => {
       const work = held('one');
       const one = copy('one', {
-        carryOut: (plan, { signal: _signal, ...way }) => work.carryOut(plan, { ...way, signal: NEVER }),
+        carryOut: asOneCall(work.carryOut),
       });
       const id = await planned(one);
       const first = one.deploys.deploy(id, 'U1', 'C01');
@@ -94,7 +93,7 @@ describe('an end that the control table does not store', () => {
     let failures = 3;
     const one = copy('one', {
       store: storeWith(async (_, { state }) => {
-        if (state === 'rolled-back' && failures-- > 0) throw refused();
+        if (state === 'rolled-back' && failures-- > 0) throw noAnswer();
       }),
     });
     const id = await planned(one);
@@ -109,7 +108,7 @@ describe('an end that the control table does not store', () => {
   test('leaves the rollback in progress, and another process finishes it', async () => {
     const one = copy('one', {
       store: storeWith(async (_, { state }) => {
-        if (state === 'rolled-back') throw refused();
+        if (state === 'rolled-back') throw noAnswer();
       }),
     });
     const id = await planned(one);
@@ -140,10 +139,10 @@ describe('a beginning whose write is stored and whose reply is lost', () => {
         const begun = await store.begin(id, from, set);
         if (set.state !== 'rolling-back') return begun;
         isLost = true;
-        throw refused();
+        throw noAnswer();
       },
       async read(id) {
-        if (isLost && isUnread) throw refused();
+        if (isLost && isUnread) throw noAnswer();
         return store.read(id);
       },
     };
