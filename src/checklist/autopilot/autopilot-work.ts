@@ -125,7 +125,8 @@ export function createAutopilotWork(ports: AutopilotWorkPorts): AutopilotWork {
         const reason = blocker?.kind === 'step-refused' ? blocker.refusal.reason : undefined;
         const isBusy = reason === 'busy' || reason === 'step-active' || reason === 'shutting-down';
         if (!isBusy && reason !== 'interrupted' && reason !== 'deploy-unclear') return blocker;
-        // Another process works on the function, took the step over, or continues after a restart: no person is needed, and what did not begin is no attempt.
+        // Another process works on the function, took the step over, or continues after a restart: no person is needed.
+        // What did not begin is no attempt.
         if (isBusy) await change(record.id, { set: { attempts: record.attempts } }, ['running']);
         return void (await clock.sleep(ports.pollMs, closing));
       }

@@ -151,7 +151,7 @@ export type LateEnd = 'interrupted' | 'not-shown';
 export type DeployEvent =
   | { readonly kind: 'begun'; readonly deploy: DeployView }
   | { readonly kind: 'stage'; readonly deploy: DeployView; readonly stage: DeployStage | 'undoing' }
-  /** Its process stopped. Another one, or the next start, finishes it, as soon as nothing prevents that. */
+  /** It did not end: its process stopped, or could not store the end. It is finished as soon as nothing prevents that. */
   | { readonly kind: 'interrupted'; readonly deploy: DeployView; readonly until?: PipelineBusy }
   /** Emitted until every listener has succeeded. */
   | { readonly kind: 'ended'; readonly deploy: DeployView; readonly end: DeployEnd; readonly late?: LateEnd }

@@ -160,9 +160,9 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       const before = await read(id);
       if (!before || !from.includes(before.state)) return;
       const { begunAt } = set;
-      // Its end, if that is not shown yet: the record is of the new one from here on.
+      // Its end, if that is not shown yet: the record is of the new one from here on. An older version has the second key.
       if (before.end !== undefined)
-        for (const open of new Set([openKey(before), openKey({ id })]))
+        for (const open of [openKey(before), openKey({ id })])
           await table.update(open, { set: { ended: JSON.stringify(before) } }, { exists: true });
       // First what leads to it: after a crash here that leads to a record that did not begin, and every reader skips it.
       await table.create(openKey({ id, begunAt }), { id, begunAt });
@@ -194,9 +194,9 @@ export function createDeployStore(table: ControlTable, name: string): DeployStor
       await table.remove(openKey({ id }));
       return taken.ok ? parsedEntry(taken.entry, recordSchema) : undefined;
     },
-    async change({ id, worker }, set) {
-      const mine = unchanged({ worker }, 'worker');
-      const changed = await table.update(key(id), { set }, { in: { state: [...IN_PROGRESS] }, ...mine });
+    async change(record, set) {
+      const mine = unchanged(record, 'worker');
+      const changed = await table.update(key(record.id), { set }, { in: { state: [...IN_PROGRESS] }, ...mine });
       return changed.ok ? parsedEntry(changed.entry, recordSchema) : undefined;
     },
     async setMessage(id, begunAt, message) {

@@ -67,7 +67,7 @@ export function createDeployThread(ports: {
     if (channel === undefined) return;
     const message = deployEndMessage(deploy, how);
     // The id of the alert below: of both Slack shows one, and a repetition after a lost answer is no second message.
-    const once = `${workOf(deploy)} end`;
+    const once = `${deploy.kind} ${deploy.at} end`;
     const onceId = onceIdOf(`${id} ${once}`, channel);
     const location = (await shown.get(workOf(deploy))) ?? deploy.message;
     shown.delete(workOf(deploy));

@@ -74,6 +74,35 @@ test('what cannot be repeated is neither in the audit nor shown again and again'
   expect(await stateOf(id)).toBe('deploying');
 });
 
+test('a deploy whose end is never stored is repeated less and less often, and its interruption is shown once', async () => {
+  await leftBy(copy('one'));
+  const two = copy('two', {
+    store: storeWith({
+      async update(key, change, condition) {
+        if (change.set?.state === 'deployed') throw noAnswer();
+        return table.update(key, change, condition);
+      },
+    }),
+  });
+  two.deploys.standBy();
+  for (let second = 0; second < 600; second += 1) await two.clock.advance(1_000);
+  expect(done.length).toBeGreaterThan(2);
+  expect(done.length).toBeLessThan(15);
+  expect(events.filter(({ kind }) => kind === 'interrupted')).toHaveLength(1);
+});
+
+test('a deploy ends although the proof of failure logging cannot be removed: the proof names other code', async () => {
+  Object.assign(checklistStore, {
+    async removeProof() {
+      throw noAnswer();
+    },
+  });
+  const one = copy('one');
+  const id = await planned(one);
+  expect(await one.deploys.deploy(id, 'U1', 'C01')).toMatchObject({ ok: true });
+  expect(await stateOf(id)).toBe('deployed');
+});
+
 test('a process that was frozen before it took a deploy over leaves it to the one that works on it', async () => {
   const id = await leftBy(copy('one'));
   const frozen = Promise.withResolvers<void>();

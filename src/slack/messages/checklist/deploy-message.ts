@@ -158,13 +158,11 @@ export const deployGoesOnLine = (deploy: DeployView): string =>
 const requestedLine = ({ by, approvedBy }: DeployView): string =>
   `Requested by ${mention(by)}${approvedBy === undefined ? '' : `, approved by ${mention(approvedBy)}`}.`;
 
-/** Its process stopped before the end. */
+/** It did not end. `until`: what prevents that the bot finishes it. */
 export function deployInterruptedMessage({ deploy, until }: Extract<DeployEvent, { kind: 'interrupted' }>): Message {
   return say(
     `${nameOf(deploy)} was interrupted. It is not finished.`,
-    until === undefined
-      ? 'The bot finishes it as soon as it can.'
-      : 'The bot finishes it as soon as it can. At the moment it cannot:',
+    `The bot finishes it as soon as it can.${until === undefined ? '' : ' At the moment it cannot:'}`,
     ...(until === undefined ? [] : stepRefusalLines(until)),
   );
 }

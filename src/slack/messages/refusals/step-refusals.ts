@@ -33,14 +33,14 @@ export function stepRefusalLines(refusal: StepRefusal): string[] {
           ];
     case 'interrupted':
       return [
-        'Interrupted in this process. The bot, or another copy of it, finishes it, unless that has happened already.',
+        'Interrupted before it ended. A copy of the bot finishes it, or has finished it already.',
         'See it with `/rescan checklist`.',
       ];
     case 'deploy-unclear':
       return [
-        `The control table failed at the beginning: ${describeFault(refusal.fault)}.`,
+        `It is not known whether this has begun, because the control table failed: ${describeFault(refusal.fault)}.`,
         ...faultLines(refusal.fault),
-        'It may begin within seconds. `/rescan status` says whether it has.',
+        'If it has begun, the bot finishes it. `/rescan status` shows it.',
       ];
     case 'no-images':
       return ['Nothing was invoked: the bucket has no image to try.', 'Check the setting `IMAGE_BUCKET`.'];
